@@ -1,0 +1,1 @@
+"""Turns verified demands into events, reports, cases and deliveries."""

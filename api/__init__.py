@@ -1,0 +1,1 @@
+"""The roof: HTTP, console, command line, environment and timetable."""

@@ -1,0 +1,1 @@
+"""Computes the figures that organisations are measured by."""

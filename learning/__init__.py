@@ -1,0 +1,1 @@
+"""Texts to vectors to probabilities. The only storey that may import torch."""

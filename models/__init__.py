@@ -1,0 +1,1 @@
+"""Records, words, errors and sessions: the ground that every other storey stands on."""

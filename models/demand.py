@@ -1,0 +1,67 @@
+"""Collective demands 集中诉求 and the posts that voice them."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, UniqueConstraint
+
+from models.base import Record, body, document, moment, word
+from models.organisation import place_in_tree
+from models.vocabulary import DemandState, Domain
+
+
+class Demand(Record, table=True):
+    """One need that many people voice. Its id is permanent; a merge leaves `merged_into` behind.
+
+    `authors` counts distinct authors. `tenth_author_at` is when the threshold was reached, by the
+    clock of the posts; `proposed_at` is when the service noticed: their difference is the delay.
+    """
+
+    __table_args__ = (sa.Index("ix_demand_board", "state", "organisation", "last_posted_at"),)
+
+    title: str = Field(max_length=200)
+    domain: Domain = word(Domain)
+    organisation: str = place_in_tree(index=False)
+    place: str | None = Field(default=None, max_length=120)
+    state: DemandState = word(DemandState, default=DemandState.GATHERING)
+    posts: int = 0
+    authors: int = 0
+    terms: list[str] = document(factory=list)
+    first_posted_at: datetime = moment()
+    last_posted_at: datetime = moment()
+    tenth_author_at: datetime | None = moment(nullable=True)
+    proposed_at: datetime | None = moment(nullable=True)
+    verified_by: str | None = Field(default=None, foreign_key="account.id", max_length=32)
+    verified_at: datetime | None = moment(nullable=True)
+    rejected_reason: str | None = body(nullable=True)
+    merged_into: str | None = Field(default=None, foreign_key="demand.id", max_length=32)
+    version: int = 1
+
+
+class DemandMember(Record, table=True):
+    """One post in one demand, with the probability of the join and its parts."""
+
+    __table_args__ = (
+        UniqueConstraint("post_id"),
+        sa.Index("ix_demand_member_demand", "demand_id"),
+    )
+
+    demand_id: str = Field(foreign_key="demand.id", max_length=32)
+    post_id: str = Field(foreign_key="post.id", max_length=32)
+    probability: float
+    parts: dict[str, Any] = document()
+    joined_at: datetime = moment()
+
+
+class Setting(Record, table=True):
+    """A setting that a person changed, with the reason. The newest row of a key and place holds."""
+
+    __table_args__ = (sa.Index("ix_setting_key", "key", "organisation", "changed_at"),)
+
+    key: str = Field(max_length=64)
+    organisation: str = place_in_tree(index=False)
+    value: Any = document()
+    reason: str = body()
+    changed_by: str = Field(max_length=120)
+    changed_at: datetime = moment()

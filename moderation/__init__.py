@@ -1,0 +1,1 @@
+"""Screens posts, lets people review them and lets authors object."""
