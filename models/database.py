@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlmodel import Session
@@ -43,7 +44,9 @@ def normal_url(url: str) -> str:
 
 def _sqlite_engine(url: str) -> Engine:
     engine = sa.create_engine(
-        url, connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000}
+        url,
+        connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_MS / 1000},
+        hide_parameters=True,  # an error must not repeat the text of a post
     )
 
     @event.listens_for(engine, "connect")
@@ -77,7 +80,11 @@ class Database:
             self.engine = _sqlite_engine(self.url)
         else:
             self.engine = sa.create_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+                self.url,
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=True,
+                hide_parameters=True,
             )
         self.readers = self.engine.execution_options(sqlite_begin="DEFERRED")
 
@@ -97,6 +104,11 @@ class Database:
         """Yield a session that must not write; it takes no writer's lock."""
         with Session(self.readers, expire_on_commit=False) as session:
             yield session
+
+    @staticmethod
+    def newest_revision() -> str | None:
+        """Return the revision of the schema that this release needs."""
+        return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema to `revision`."""

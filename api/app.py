@@ -1,0 +1,68 @@
+"""Put the web application together: routes, errors, limits, headers, logs.
+
+Neighbours: `wiring` makes the service it runs on; `problems` turns errors into RFC 9457;
+`security` decides who may do what.
+"""
+
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api.middleware import BodyLimit, RequestLog, SecurityHeaders
+from api.wiring import Service
+
+VERSION = "0.1.0"
+BATCH = "/v1/posts:batch"
+
+
+def create_app(service: Service) -> FastAPI:
+    """Return the application over a service. It closes the service when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="听见 Tingjian",
+        version=VERSION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # they load scripts from elsewhere, which the content security policy refuses
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    _install(app)
+    app.add_middleware(
+        BodyLimit,
+        limit=service.settings.max_body_bytes,
+        larger={BATCH: service.settings.max_batch_bytes},
+    )
+    app.add_middleware(RequestLog)
+    app.add_middleware(SecurityHeaders, https=service.settings.is_https)
+    return app
+
+
+ROUTES = (
+    "health", "sign_in", "public", "accounts", "keys", "organisations",
+    "posts", "review", "reviews", "appeals", "statements", "demands", "events", "cases", "inbox",
+    "webhooks", "figures", "rules", "openness", "deliveries", "audit",
+)  # fmt: skip
+
+
+def _install(app: FastAPI) -> None:
+    for name in ROUTES:
+        if importlib.util.find_spec(f"api.routes.{name}") is not None:
+            app.include_router(importlib.import_module(f"api.routes.{name}").router)
+    for name in ("api.problems", "api.console.console", "api.console.routes", "api.console.app"):
+        try:
+            found = importlib.util.find_spec(name) is not None
+        except ModuleNotFoundError:
+            found = False
+        if found:
+            install = getattr(importlib.import_module(name), "install", None)
+            if install is not None:
+                install(app)

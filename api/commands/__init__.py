@@ -1,0 +1,1 @@
+"""The commands of `tingjian`, one module each, imported only when asked for."""

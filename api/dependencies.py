@@ -1,0 +1,132 @@
+"""What a route may ask for: the service, the time, a session, and who is asking.
+
+    def verify(who: Annotated[Principal, Depends(require(Permission.DEMANDS_VERIFY))],
+               session: Transaction, now: Now, service: TheService) -> …
+
+`require` asks whether the caller holds the permission anywhere; the route then asks
+`security.authorise` about the place of the very thing. Reads take `Reading`, which can not write.
+
+Neighbours: `security` decides; `sessions` knows cookies and sign-ins.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlmodel import Session
+
+from api import sessions
+from api.security import Permission, Principal, holds
+from api.wiring import Service
+from models.errors import NotAuthenticated, NotPermitted
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def get_service(request: Request) -> Service:
+    """Return the service that this application was made with."""
+    service: Service = request.app.state.service
+    return service
+
+
+TheService = Annotated[Service, Depends(get_service)]
+
+
+def current_time(service: TheService) -> datetime:
+    """Return the time of this request, in UTC."""
+    return service.clock()
+
+
+Now = Annotated[datetime, Depends(current_time)]
+
+
+def open_transaction(service: TheService) -> Iterator[Session]:
+    """Yield a session that is committed before the answer leaves, or undone if anything is raised."""
+    with service.database.transaction() as session:
+        yield session
+
+
+def open_reading(service: TheService) -> Iterator[Session]:
+    """Yield a session that only reads."""
+    with service.database.reading() as session:
+        yield session
+
+
+# The scope "function" ends the transaction before the answer is sent: an error at commit is then a 500
+# and not a 200.
+Transaction = Annotated[Session, Depends(open_transaction, scope="function")]
+Reading = Annotated[Session, Depends(open_reading, scope="function")]
+
+
+async def sent_csrf(request: Request) -> str:
+    """Return the CSRF token of the header, or of the form's field `csrf`."""
+    token = request.headers.get("x-csrf-token", "")
+    if (
+        not token
+        and request.method not in SAFE_METHODS
+        and request.headers.get("content-type", "").startswith(FORM_TYPES)
+    ):
+        value = (await request.form()).get("csrf", "")
+        token = value if isinstance(value, str) else ""
+    return token
+
+
+def _bearer(request: Request) -> str | None:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def signed_in(
+    request: Request, service: TheService, now: Now, csrf: Annotated[str, Depends(sent_csrf)]
+) -> Principal:
+    """Return who is asking, even one who must change the password first.
+
+    Raises
+    ------
+    NotAuthenticated
+        If there is no key and no cookie, or one that does not hold.
+    NotPermitted
+        If a cookie alone asks for a change: without the session's CSRF token, or from another site.
+    """
+    key = _bearer(request)
+    cookie = request.cookies.get(sessions.cookie_name(service.settings))
+    if key is not None:
+        with service.database.reading() as session:
+            principal = sessions.principal_of_key(session, key)
+        request.state.principal = principal
+        return principal
+    if cookie is None:
+        raise NotAuthenticated("sign in, or send a key as Authorization: Bearer")
+    with service.database.reading() as session:
+        principal = sessions.principal_of_cookie(session, service.keys, cookie, now)
+    if request.method not in SAFE_METHODS:
+        sessions.refuse_other_sites(request.headers, service.settings, host=request.url.netloc)
+        sessions.refuse_wrong_csrf(principal, csrf)
+    request.state.principal = principal
+    return principal
+
+
+SignedIn = Annotated[Principal, Depends(signed_in)]
+
+
+def current_principal(principal: SignedIn) -> Principal:
+    """Return who is asking; one with a one-time password has to change it first."""
+    if principal.must_change_password:
+        raise NotPermitted("change the one-time password first", code="password_change_needed")
+    return principal
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+def require(*permissions: Permission) -> Callable[[Principal], Principal]:
+    """Return a dependency that refuses whoever holds none of `permissions` at any place."""
+
+    def holding(principal: CurrentPrincipal) -> Principal:
+        if not any(holds(principal, permission) for permission in permissions):
+            raise NotPermitted(f"{permissions[0].value} is not permitted")
+        return principal
+
+    return holding

@@ -1,0 +1,213 @@
+"""The one place that decides who may do what.
+
+A role gives permissions at a node of the tree and under it. A key gives the permissions of its
+scopes, for its own source and at its node and under it. Nothing here reads a database or a
+request: `dependencies` finds out who is asking, and this module answers.
+
+The charter's bounds are in the table: an auditor reads everything, the audit log too, and decides
+nothing; only an administrator manages accounts, keys and organisations; and no role may see who
+an author is, because no permission for it exists.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from models.errors import NotFound, NotPermitted
+from models.organisation import is_under
+from models.vocabulary import KeyScope, Role
+
+
+class Permission(StrEnum):
+    """Something that may be done at a node and under it."""
+
+    POSTS_WRITE = "posts:write"
+    POSTS_READ = "posts:read"
+    REVIEW_READ = "review:read"
+    REVIEW_DECIDE = "review:decide"
+    APPEALS_WRITE = "appeals:write"
+    APPEALS_READ = "appeals:read"
+    APPEALS_DECIDE = "appeals:decide"
+    DEMANDS_READ = "demands:read"
+    DEMANDS_VERIFY = "demands:verify"
+    EVENTS_READ = "events:read"
+    EVENTS_ACT = "events:act"
+    CASES_READ = "cases:read"
+    CASES_EDIT = "cases:edit"
+    CASES_RESULT = "cases:result"
+    INBOX_READ = "inbox:read"
+    INBOX_RECEIVE = "inbox:receive"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_MANAGE = "webhooks:manage"
+    DELIVERY_READ = "delivery:read"
+    DELIVERY_RESEND = "delivery:resend"
+    RULES_READ = "rules:read"
+    FIGURES_READ = "figures:read"
+    AUDIT_READ = "audit:read"
+    SETTINGS_READ = "settings:read"
+    SETTINGS_CHANGE = "settings:change"
+    ORGANISATIONS_READ = "organisations:read"
+    ORGANISATIONS_MANAGE = "organisations:manage"
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_MANAGE = "accounts:manage"
+    KEYS_READ = "keys:read"
+    KEYS_MANAGE = "keys:manage"
+
+
+P = Permission
+COMMON: Final = frozenset({P.ORGANISATIONS_READ, P.RULES_READ, P.FIGURES_READ})
+
+ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
+    {
+        Role.OFFICER: COMMON
+        | {
+            P.POSTS_READ,
+            P.REVIEW_READ,
+            P.REVIEW_DECIDE,
+            P.APPEALS_READ,
+            P.APPEALS_DECIDE,
+            P.DEMANDS_READ,
+            P.EVENTS_READ,
+        },
+        Role.COORDINATOR: COMMON
+        | {
+            P.POSTS_READ,
+            P.DEMANDS_READ,
+            P.DEMANDS_VERIFY,
+            P.EVENTS_READ,
+            P.EVENTS_ACT,
+            P.CASES_READ,
+            P.CASES_EDIT,
+            P.DELIVERY_READ,
+        },
+        Role.LEAD_UNIT: COMMON | {P.DEMANDS_READ, P.EVENTS_READ, P.CASES_READ, P.CASES_RESULT},
+        Role.PROVINCIAL_OFFICE: COMMON
+        | {P.DEMANDS_READ, P.EVENTS_READ, P.CASES_READ, P.INBOX_READ, P.INBOX_RECEIVE, P.DELIVERY_READ},
+        Role.AUDITOR: frozenset(one for one in Permission if one.value.endswith(":read")),
+        Role.ADMINISTRATOR: COMMON
+        | {
+            P.WEBHOOKS_READ,
+            P.WEBHOOKS_MANAGE,
+            P.DELIVERY_READ,
+            P.DELIVERY_RESEND,
+            P.AUDIT_READ,
+            P.SETTINGS_READ,
+            P.SETTINGS_CHANGE,
+            P.ORGANISATIONS_MANAGE,
+            P.ACCOUNTS_READ,
+            P.ACCOUNTS_MANAGE,
+            P.KEYS_READ,
+            P.KEYS_MANAGE,
+        },
+    }
+)
+
+SCOPE_PERMISSIONS: Final[Mapping[KeyScope, frozenset[Permission]]] = MappingProxyType(
+    {
+        KeyScope.POSTS_WRITE: frozenset({P.POSTS_WRITE}),
+        KeyScope.POSTS_READ: frozenset({P.POSTS_READ}),
+        KeyScope.APPEALS_WRITE: frozenset({P.APPEALS_WRITE}),
+        KeyScope.WEBHOOKS: frozenset({P.WEBHOOKS_READ, P.WEBHOOKS_MANAGE}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking: an account with its grants, or a key with its scopes and its source.
+
+    `permissions` maps a node to what may be done at it and under it. `source` is set for a key
+    and None for an account. `actor` is the name that stands in the audit log.
+    """
+
+    id: str
+    name: str
+    permissions: Mapping[str, frozenset[Permission]]
+    source: str | None = None
+    language: str = "zh"
+    must_change_password: bool = False
+    sign_in_id: str | None = None
+    csrf: str = ""
+    grants: tuple[tuple[Role, str], ...] = field(default=())
+
+    @property
+    def is_key(self) -> bool:
+        """Whether a source's key is asking, and no person."""
+        return self.source is not None
+
+    @property
+    def actor(self) -> str:
+        """`key:ID` or `account:ID`."""
+        return f"{'key' if self.is_key else 'account'}:{self.id}"
+
+
+def permissions_of_grants(grants: Iterable[tuple[Role, str]]) -> Mapping[str, frozenset[Permission]]:
+    """Return what several roles at several nodes allow, per node."""
+    found: dict[str, frozenset[Permission]] = {}
+    for role, organisation in grants:
+        found[organisation] = found.get(organisation, frozenset()) | ROLE_PERMISSIONS[role]
+    return found
+
+
+def permissions_of_scopes(scopes: Iterable[KeyScope]) -> frozenset[Permission]:
+    """Return what a key's scopes allow."""
+    return frozenset().union(*(SCOPE_PERMISSIONS[scope] for scope in scopes))
+
+
+def allows(principal: Principal, permission: Permission, organisation: str) -> bool:
+    """Return whether `principal` may do `permission` at the node `organisation`."""
+    return any(
+        permission in permitted and is_under(organisation, root)
+        for root, permitted in principal.permissions.items()
+    )
+
+
+def holds(principal: Principal, permission: Permission) -> bool:
+    """Return whether `principal` may do `permission` anywhere at all."""
+    return any(permission in permitted for permitted in principal.permissions.values())
+
+
+def authorise(principal: Principal, permission: Permission, organisation: str) -> None:
+    """Refuse unless `principal` may do `permission` at the node `organisation`.
+
+    Raises
+    ------
+    NotPermitted
+        If no grant or scope allows it there.
+    """
+    if not allows(principal, permission, organisation):
+        raise NotPermitted(f"{permission.value} is not permitted here")
+
+
+def authorise_found(principal: Principal, permission: Permission, organisation: str) -> None:
+    """Refuse as `authorise` does, in the words of a thing that does not exist.
+
+    For a thing that was looked up by its identifier: whoever may not see it is not told that it is there.
+
+    Raises
+    ------
+    NotFound
+        If no grant or scope allows it there.
+    """
+    if not allows(principal, permission, organisation):
+        raise NotFound("no such thing, or none that you may see")
+
+
+def authorise_source(principal: Principal, source: str) -> None:
+    """Refuse a key that speaks for another source than its own. Accounts speak for no source.
+
+    Raises
+    ------
+    NotPermitted
+        If the key belongs to another source.
+    """
+    if principal.is_key and principal.source != source:
+        raise NotPermitted("the key belongs to another source", code="wrong_source")
+
+
+def scopes(principal: Principal, permission: Permission) -> list[str]:
+    """Return the highest nodes at which `principal` may do `permission`, in order; none under another."""
+    roots = sorted(root for root, permitted in principal.permissions.items() if permission in permitted)
+    return [root for root in roots if not any(other != root and is_under(root, other) for other in roots)]

@@ -1,0 +1,91 @@
+"""Build the one `Service` that routes, commands and jobs take their parts from.
+
+Nothing else constructs a database, a screener or a bundle. A part that a command does not need
+is not loaded: `tingjian account` starts no classifier.
+
+Neighbours: `settings` reads the environment; the rooms' own settings classes take values from it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from itsdangerous import Signer
+
+from api.settings import Settings
+from models.database import Database
+
+if TYPE_CHECKING:
+    from learning.bundle import Bundle
+    from moderation.pipeline import Screener
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys for separate uses, each derived from the one secret, so that none tells of another."""
+
+    secret: bytes = field(repr=False)
+
+    def derive(self, use: str) -> bytes:
+        """Return 32 bytes for one use."""
+        return hmac.digest(self.secret, b"tingjian/" + use.encode(), "sha256")
+
+    @cached_property
+    def authors(self) -> bytes:
+        """Key of the hash that stands for an author."""
+        return self.derive("authors")
+
+    @cached_property
+    def fingerprints(self) -> bytes:
+        """Key of the fingerprint that proves what a deleted post was."""
+        return self.derive("fingerprints")
+
+    @cached_property
+    def cookies(self) -> Signer:
+        """Signer of session cookies."""
+        return Signer(self.derive("cookies"), salt="sign-in", digest_method=hashlib.sha256)
+
+
+@dataclass
+class Service:
+    """The parts of the running service. Tests hand in their own; `build_service` makes the real ones."""
+
+    settings: Settings
+    database: Database
+    keys: Keys
+    screener: "Screener | None" = None
+    bundle: "Bundle | None" = None
+    moderation: Any = None
+    sentiment: Any = None
+    alerts: Any = None
+    channels: Mapping[str, Any] = field(default_factory=dict)
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.database.close()
+
+
+def build_service(settings: Settings, *, models: bool = True) -> Service:
+    """Return a service over these settings; with `models` false, one without screener and bundle.
+
+    Raises
+    ------
+    ConfigurationError
+        If the secret, the database's address, a rulebook or a bundle cannot be used.
+    """
+    database = Database(settings.database_url, pool_size=settings.database_pool)
+    service = Service(settings, database, Keys(settings.secret_bytes()))
+    if models:
+        from learning.bundle import load_bundle  # noqa: PLC0415 - only who screens pays for loading it
+        from moderation.pipeline import load_screener  # noqa: PLC0415 - as above
+        from moderation.settings import ModerationSettings  # noqa: PLC0415 - as above
+
+        service.bundle = load_bundle(settings.bundle)
+        service.moderation = ModerationSettings()
+        service.screener = load_screener(service.moderation, service.bundle)
+    return service
