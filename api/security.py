@@ -106,8 +106,8 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
 
 SCOPE_PERMISSIONS: Final[Mapping[KeyScope, frozenset[Permission]]] = MappingProxyType(
     {
-        KeyScope.POSTS_WRITE: frozenset({P.POSTS_WRITE}),
-        KeyScope.POSTS_READ: frozenset({P.POSTS_READ}),
+        KeyScope.POSTS_WRITE: frozenset({P.POSTS_WRITE, P.ORGANISATIONS_READ}),
+        KeyScope.POSTS_READ: frozenset({P.POSTS_READ, P.ORGANISATIONS_READ}),
         KeyScope.APPEALS_WRITE: frozenset({P.APPEALS_WRITE}),
         KeyScope.WEBHOOKS: frozenset({P.WEBHOOKS_READ, P.WEBHOOKS_MANAGE}),
     }

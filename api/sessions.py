@@ -16,18 +16,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+import structlog
 from itsdangerous import BadSignature
 from sqlmodel import Session, col, delete, select
+from starlette.responses import Response
 
 from api import passwords
 from api.security import Principal, permissions_of_grants, permissions_of_scopes
 from api.settings import Settings
-from api.wiring import Keys
+from api.wiring import Keys, Service
 from models import audit
 from models.account import Account, ApiKey, Grant, SignIn, SignInAttempt
 from models.database import Database
 from models.errors import NotAuthenticated, NotPermitted, TooManyRequests
 from models.vocabulary import KeyScope
+
+log = structlog.get_logger("sign_in")
 
 KEY_PREFIX = "tj_"
 FAILURES = 5
@@ -41,14 +45,26 @@ def cookie_name(settings: Settings) -> str:
     return "__Host-tingjian" if settings.is_https else "tingjian"
 
 
-def cookie_options(settings: Settings) -> dict[str, bool | str]:
-    """Return the flags of the session cookie."""
-    return {"path": "/", "secure": settings.is_https, "httponly": True, "samesite": "lax"}
+def set_cookie(response: Response, service: Service, opened: SignIn) -> None:
+    """Give the browser the cookie of a sign-in, for as long as the sign-in lasts."""
+    settings = service.settings
+    response.set_cookie(
+        cookie_name(settings),
+        service.keys.cookies.sign(opened.id).decode(),
+        max_age=settings.session_hours * 3600,
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
+    )
 
 
-def cookie_value(keys: Keys, sign_in: SignIn) -> str:
-    """Return what the cookie holds: the id of the sign-in, signed."""
-    return keys.cookies.sign(sign_in.id).decode()
+def clear_cookie(response: Response, service: Service) -> None:
+    """Take the cookie away again."""
+    settings = service.settings
+    response.delete_cookie(
+        cookie_name(settings), path="/", secure=settings.is_https, httponly=True, samesite="lax"
+    )
 
 
 def wait_until(session: Session, login: str, now: datetime) -> datetime | None:
@@ -102,11 +118,8 @@ def sign_in(
         account = session.exec(select(Account).where(col(Account.login) == login)).one_or_none()
     right = passwords.matches(account.password if account else None, password)
     if account is None or not right or account.disabled_at is not None:
-        if account is not None:
-            with database.transaction() as session:
-                audit.record(
-                    session, now, actor=f"account:{account.id}", action="sign_in.failed", subject=account.id
-                )
+        # Known and unknown logins take the same way: no row, no lookup more for the one than for the other.
+        log.warning("sign_in.failed", account=account.id if account else None)
         raise NotAuthenticated("the login or the password is wrong", code="wrong_credentials")
     with database.transaction() as session:
         session.exec(delete(SignInAttempt).where(col(SignInAttempt.login) == login))
