@@ -1,0 +1,148 @@
+"""Turn texts into hashed character n-grams, a whole batch at a time.
+
+Every text becomes the character n-grams of orders 1 to `orders`, each hashed to one of `2**bits`
+buckets. There is no vocabulary and no loop over texts: the code points of the batch stand in one
+array, each order is one vectorised step, and the n-grams of one text stay contiguous.
+
+It folds case, width and script character by character (`folding_table`), and it never refuses a
+text: lone surrogates are characters like others. The rules of moderation see the whole text and
+undo evasions; this module only has to be quick, total and the same everywhere.
+
+Neighbours: `heads` sums weights over the buckets; `training` makes the same arrays sparse.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint32]
+Buckets = npt.NDArray[np.int64]
+
+LONGEST = 20_000
+"""Characters of a text that are read; the rest is cut. A post may have as many."""
+
+CHARACTERS_AT_ONCE = 100_000
+"""How much is hashed in one step: enough to be vectorised, little enough to stay in the cache."""
+
+_TABLE_SIZE = 0x10000
+_MULTIPLIER = np.uint32(0x01000193)
+_GOLDEN = np.uint32(0x9E3779B1)
+_SPREADER = np.uint32(0x85EBCA6B)
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """The n-grams of some texts.
+
+    `buckets` holds the n-grams of all texts one after another, shape (m,); `starts` holds where
+    each text begins in it, shape (n,). No text is empty: the marks around it are n-grams too.
+    """
+
+    buckets: Buckets
+    starts: npt.NDArray[np.int64]
+
+
+def folding_table(simplified: Sequence[str] | None = None) -> Codes:
+    """Return what each code point of the basic plane is read as. Shape (65536,), uint32.
+
+    Width and compatibility forms are folded by NFKC where that gives one character, capitals
+    become small, digits become 0, blanks become a space, and traditional characters become
+    simplified where `simplified` (one string per code point) is given.
+    """
+    table = np.arange(_TABLE_SIZE, dtype=np.uint32)
+    for code in range(_TABLE_SIZE):
+        if 0xD800 <= code <= 0xDFFF:  # noqa: PLR2004 - the surrogates, which fold to themselves
+            continue
+        character = chr(code) if simplified is None else simplified[code]
+        folded = unicodedata.normalize("NFKC", character).lower()
+        if len(folded) != 1:
+            continue
+        if folded.isspace():
+            folded = " "
+        elif folded.isdecimal():
+            folded = "0"
+        table[code] = ord(folded)
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Hashing:
+    """How characters become buckets. `table` comes from `folding_table` and ships with the bundle."""
+
+    bits: int
+    orders: int
+    table: Codes
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.bits <= 24 or not 1 <= self.orders <= 6:  # noqa: PLR2004 - sane bounds
+            raise ValueError(f"need 8 <= bits <= 24 and 1 <= orders <= 6, got {self.bits}, {self.orders}")
+        if self.table.shape != (_TABLE_SIZE,) or self.table.dtype != np.uint32:
+            raise ValueError("the folding table must be uint32 of shape (65536,)")
+
+    def parts(self, texts: Sequence[str]) -> Iterator[tuple[slice, Hashed]]:
+        """Yield the texts piece by piece, as the slice they are and their n-grams."""
+        for part in pieces(texts):
+            yield part, self.hash(texts[part])
+
+    def hash(self, texts: Sequence[str]) -> Hashed:
+        """Return the n-grams of `texts`, which must not be empty.
+
+        Each text stands between marks, one before and `orders - 1` after, so that every position
+        of it, the mark before included, begins exactly one n-gram of each order.
+        """
+        codes, lengths = self._codes(texts)
+        after = self.orders - 1
+        ends = np.cumsum(lengths + 1 + after)
+        padded = np.zeros(int(ends[-1]) + after, dtype=np.uint32)
+        begins = ends - (lengths + 1 + after)
+        inside = np.ones(len(padded), dtype=bool)
+        for step in range(after):
+            inside[ends - 1 - step] = False
+        inside[len(padded) - after :] = False
+        places = inside.copy()
+        places[begins] = False
+        padded[places] = codes
+        first = np.flatnonzero(inside)
+        buckets = np.empty((len(first), self.orders), dtype=np.int64)
+        rolling = np.zeros(len(padded) - after, dtype=np.uint32)
+        for order in range(self.orders):
+            rolling = rolling * _MULTIPLIER + padded[order : len(padded) - after + order] + np.uint32(1)
+            buckets[:, order] = _mixed(rolling[first], order) >> np.uint32(32 - self.bits)
+        starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]) * self.orders
+        return Hashed(buckets=buckets.ravel(), starts=starts.astype(np.int64))
+
+    def _codes(self, texts: Sequence[str]) -> tuple[Codes, npt.NDArray[np.int64]]:
+        """Return the folded code points of all texts in one array, and each text's length."""
+        cut = [text[:LONGEST] for text in texts]
+        lengths = np.fromiter(map(len, cut), dtype=np.int64, count=len(cut))
+        raw = np.frombuffer("".join(cut).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        basic = raw < _TABLE_SIZE
+        if basic.all():
+            return self.table[raw], lengths
+        return np.where(basic, self.table[np.where(basic, raw, 0)], raw), lengths
+
+
+def _mixed(rolling: Codes, order: int) -> Codes:
+    """Spread rolling hashes over all 32 bits, each order in its own way. Overflow is meant."""
+    salt = np.uint32((order * 0x9E3779B97F4A7C15) & 0xFFFFFFFF)
+    mixed = (rolling ^ (rolling >> np.uint32(15))) + salt
+    mixed *= _GOLDEN
+    mixed ^= mixed >> np.uint32(13)
+    mixed *= _SPREADER
+    return mixed
+
+
+def pieces(texts: Sequence[str], characters: int = CHARACTERS_AT_ONCE) -> Iterator[slice]:
+    """Yield slices of `texts`, each of about `characters` characters and of one text at least."""
+    if not texts:
+        return
+    sizes = np.fromiter((min(len(text), LONGEST) + 2 for text in texts), dtype=np.int64, count=len(texts))
+    group = np.cumsum(sizes) // characters
+    bounds = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(texts)]
+    for begin, end in pairwise(bounds):
+        yield slice(begin, end)

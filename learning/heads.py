@@ -1,0 +1,72 @@
+"""Linear heads over hashed n-grams: one gather, one sum per text.
+
+A text is the sum of its n-grams, each weighted by how rare it is, scaled to about unit length; a
+head is a weight per bucket and a bias. The rarity is already multiplied into the weights that
+ship, and the last column of the table holds its square, so the length comes out of the same sum.
+
+It calibrates with one line per head (Platt) or one temperature per group of classes, fitted on
+texts that the weights have not seen. It knows nothing of categories: `linear` gives columns names.
+
+Neighbours: `features` makes the buckets; `training` fits what is read here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from learning.features import FloatArray, Hashing
+
+_SMALLEST = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHeads:
+    """k linear heads over one hashing.
+
+    Attributes
+    ----------
+    table
+        Shape (2**bits, k + 1) float32. Columns 0 to k-1: weight times rarity; column k: rarity squared.
+    bias, slope, offset
+        Shape (k,) float32. The logit of head j is `slope[j] * (score + bias[j]) + offset[j]`.
+    """
+
+    hashing: Hashing
+    table: FloatArray
+    bias: FloatArray
+    slope: FloatArray
+    offset: FloatArray
+
+    def __post_init__(self) -> None:
+        heads = self.table.shape[1] - 1
+        if self.table.shape[0] != 1 << self.hashing.bits or heads < 1:
+            raise ValueError(f"a table of shape {self.table.shape} does not fit {self.hashing.bits} bits")
+        if any(part.shape != (heads,) for part in (self.bias, self.slope, self.offset)):
+            raise ValueError(f"need {heads} biases, slopes and offsets")
+
+    def logits(self, texts: Sequence[str]) -> FloatArray:
+        """Return the calibrated logit of every head for every text. Shape (n, k) float32."""
+        heads = self.table.shape[1] - 1
+        result = np.empty((len(texts), heads), dtype=np.float32)
+        for part, hashed in self.hashing.parts(texts):
+            gathered = self.table.take(hashed.buckets, axis=0)
+            sums = np.add.reduceat(gathered, hashed.starts, axis=0)
+            length = np.sqrt(np.maximum(sums[:, heads:], _SMALLEST))
+            result[part] = (sums[:, :heads] / length + self.bias) * self.slope + self.offset
+        return result
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """Return the probability of each logit, element by element, without overflow."""
+    result: FloatArray = (0.5 * (1.0 + np.tanh(0.5 * logits))).astype(np.float32)
+    return result
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Return probabilities that sum to 1 along the last axis."""
+    if logits.size == 0:
+        return logits
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: FloatArray = (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)
+    return result

@@ -1,0 +1,112 @@
+"""The kind of bundle that ships: linear heads and n-gram vectors, in numpy alone.
+
+It reads the arrays of a folder and gives their columns their names. Weights are kept in half
+precision and vectors in eight bits, because what is lost is far below what the training data
+can tell apart; they are widened once, when the bundle is opened.
+
+Neighbours: `heads` and `vectors` do the arithmetic; `manifest` has checked the files before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS, Reads
+from learning.features import FloatArray, Hashing
+from learning.heads import LinearHeads, sigmoid, softmax
+from learning.manifest import Manifest
+from learning.vectors import GramVectors
+from models.errors import ConfigurationError
+
+FOLDING: Final = "folding.npy"
+HARMS: Final = "harms.npy"
+READS: Final = "reads.npy"
+GRAM_KEYS: Final = "gram_keys.npy"
+GRAM_VECTORS: Final = "gram_vectors.npy"
+GRAM_SCALES: Final = "gram_scales.npy"
+GRAM_SHARED: Final = "gram_shared.npy"
+FILES: Final = (FOLDING, HARMS, READS, GRAM_KEYS, GRAM_VECTORS, GRAM_SCALES, GRAM_SHARED)
+
+_DOMAIN = slice(1, 1 + len(DOMAIN_COLUMNS))
+_TONE = slice(_DOMAIN.stop, _DOMAIN.stop + len(TONE_COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearBundle:
+    """Harm heads, read heads and vectors over hashed character n-grams."""
+
+    name: str
+    harm_heads: LinearHeads
+    trained: FloatArray
+    read_heads: LinearHeads
+    vectors: GramVectors
+
+    def harms(self, texts: Sequence[str]) -> FloatArray:
+        """Return a calibrated probability for each text and category. Shape (n, 10)."""
+        return sigmoid(self.harm_heads.logits(texts)) * self.trained
+
+    def reads(self, texts: Sequence[str]) -> Reads:
+        """Return need, domain and tone of each text."""
+        logits = self.read_heads.logits(texts)
+        return Reads(
+            need=sigmoid(logits[:, 0]), domain=softmax(logits[:, _DOMAIN]), tone=softmax(logits[:, _TONE])
+        )
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Return one unit vector for each text. Shape (n, d)."""
+        return self.vectors.encode(texts)
+
+
+def open_linear(folder: Path, manifest: Manifest) -> LinearBundle:
+    """Return the linear bundle in `folder`, whose files have been checked against `manifest`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the arrays are not there or do not fit each other.
+    """
+    try:
+        arrays = {
+            name: np.load(folder / name, allow_pickle=False) for name in FILES if name in manifest.files
+        }
+        table = arrays[FOLDING].astype(np.uint32)
+        hashing = {
+            name: Hashing(bits=entry.bits, orders=entry.orders, table=table)
+            for name, entry in manifest.hashing.items()
+        }
+        scaled = arrays[GRAM_VECTORS].astype(np.float32) * arrays[GRAM_SCALES].astype(np.float32)[:, None]
+        return LinearBundle(
+            name=manifest.name,
+            harm_heads=_heads(hashing["harms"], arrays[HARMS], manifest, ["harms"], len(HARM_COLUMNS)),
+            trained=np.array([head.trained for head in manifest.heads["harms"]], dtype=np.float32),
+            read_heads=_heads(
+                hashing["reads"], arrays[READS], manifest, ["need", "domain", "tone"], _TONE.stop
+            ),
+            vectors=GramVectors(
+                hashing=hashing["grams"],
+                keys=arrays[GRAM_KEYS],
+                vectors=scaled,
+                shared=arrays[GRAM_SHARED].astype(np.float32),
+            ),
+        )
+    except (OSError, KeyError, ValueError, IndexError) as error:
+        raise ConfigurationError(f"the arrays of the bundle {manifest.name} do not fit each other") from error
+
+
+def _heads(
+    hashing: Hashing, table: FloatArray, manifest: Manifest, groups: Sequence[str], count: int
+) -> LinearHeads:
+    """Return the heads of `groups`, one after another, over one table of weights."""
+    heads = [head for group in groups for head in manifest.heads[group]]
+    if len(heads) != count:
+        raise ValueError(f"need {count} heads, got {len(heads)}")
+    return LinearHeads(
+        hashing=hashing,
+        table=table.astype(np.float32),
+        bias=np.array([head.bias for head in heads], dtype=np.float32),
+        slope=np.array([head.slope for head in heads], dtype=np.float32),
+        offset=np.array([head.offset for head in heads], dtype=np.float32),
+    )

@@ -1,0 +1,251 @@
+"""Fit linear heads to lessons, and calibrate them on texts that they did not see.
+
+Each head is a linear support vector machine over hashed n-grams weighted by rarity. Texts are
+dealt into folds by their hash; the score that calibrates a text comes from a machine that was
+fitted without its fold. The heads that ship are fitted on all folds.
+
+Neighbours: `sources` reads the lessons; `writing` puts the heads into a bundle.
+
+Source
+------
+Platt (1999), Probabilistic outputs for support vector machines.
+Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks, ICML (temperature).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from learning.features import FloatArray, Hashing
+from learning.manifest import HeadEntry
+from learning.training.recipe import HeadsEntry
+from learning.training.sources import COUNTER_EXAMPLE, EXAMPLE, SILENT, Lessons, draw
+from models.errors import ConfigurationError
+
+Matrix = Any
+"""A scipy CSR matrix; scipy is imported only where it is used."""
+
+Tell = Callable[[str], None]
+
+FEWEST: Final = 20
+"""A head with fewer examples than this is not trained."""
+
+_STEEPEST: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """The n-grams that some groups of heads share.
+
+    `rare` holds how rare each bucket is, shape (2**bits,) float32; 0 where it is too rare to learn from.
+    """
+
+    hashing: Hashing
+    rare: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Heads that are ready to ship.
+
+    Attributes
+    ----------
+    weights
+        Shape (2**bits, k) float32, rarity multiplied in.
+    entries
+        Bias and calibration of each head.
+    unseen
+        Shape (n, k) float32: calibrated probability of each lesson, from heads that did not see it.
+    """
+
+    weights: FloatArray
+    entries: list[HeadEntry]
+    unseen: FloatArray
+
+
+def need_training_extra() -> None:
+    """Raise `ConfigurationError` if the libraries of the extra `train` are missing."""
+    try:
+        import scipy.sparse  # noqa: F401, PLC0415 - an optional library
+        import sklearn.svm  # noqa: F401, PLC0415 - an optional library
+    except ImportError as error:
+        raise ConfigurationError(
+            "making a bundle needs scikit-learn and scipy: pip install 'tingjian[train]'"
+        ) from error
+
+
+def counts(hashing: Hashing, texts: Sequence[str]) -> Matrix:
+    """Return how often each bucket occurs in each text, as a sparse matrix (n, 2**bits)."""
+    from scipy import sparse  # noqa: PLC0415 - an optional library
+
+    buckets, ends = [np.empty(0, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
+    total = 0
+    for _, hashed in hashing.parts(texts):
+        buckets.append(hashed.buckets)
+        ends.append(np.append(hashed.starts[1:], len(hashed.buckets)) + total)
+        total += len(hashed.buckets)
+    columns = np.concatenate(buckets)
+    matrix = sparse.csr_matrix(
+        (np.ones(len(columns), dtype=np.float32), columns, np.concatenate(ends)),
+        shape=(len(texts), 1 << hashing.bits),
+    )
+    matrix.sum_duplicates()
+    return matrix
+
+
+def space_of(texts: Sequence[str], hashing: Hashing, rarest: int) -> Space:
+    """Return the space in which a bucket is as rare as it is in `texts`.
+
+    Rarity is the inverse document frequency; it is 0 where fewer than `rarest` texts have the bucket.
+    """
+    matrix = counts(hashing, texts)
+    found = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    value = np.log((1.0 + matrix.shape[0]) / (1.0 + found)) + 1.0
+    value[found < rarest] = 0.0
+    return Space(hashing=hashing, rare=value.astype(np.float32))
+
+
+def scaled(matrix: Matrix, rare: FloatArray) -> Matrix:
+    """Return the rows as the heads see them: counts times rarity, over the root of the summed squares.
+
+    The square is summed over occurrences, not over distinct n-grams, as `LinearHeads` does.
+    """
+    from scipy import sparse  # noqa: PLC0415 - an optional library
+
+    squares = np.maximum(matrix @ (rare.astype(np.float64) ** 2), 1e-9)
+    result = sparse.diags((1.0 / np.sqrt(squares)).astype(np.float32)) @ matrix @ sparse.diags(rare)
+    return result.tocsr()
+
+
+def fit_heads(
+    entry: HeadsEntry, heads: Sequence[str], lessons: Lessons, space: Space, *, seed: int, tell: Tell
+) -> Fitted:
+    """Return independent heads, each with its own Platt line."""
+    rows, rare = scaled(counts(space.hashing, lessons.texts), space.rare), space.rare
+    folds = _folds(lessons, entry.folds, seed)
+    weights = np.zeros((len(rare), len(heads)), dtype=np.float32)
+    unseen = np.zeros((len(lessons.texts), len(heads)), dtype=np.float32)
+    entries = []
+    for place, head in enumerate(heads):
+        says = lessons.says[:, place]
+        if np.sum(says == EXAMPLE) < FEWEST:
+            entries.append(HeadEntry(bias=0.0, slope=1.0, offset=0.0, trained=False))
+            tell(f"{head}: too few examples, not trained")
+            continue
+        score = np.zeros(len(lessons.texts))
+        for fold in range(entry.folds):
+            vector, bias = _machine(entry, rows, lessons, says, folds != fold, seed=seed)
+            score[folds == fold] = rows[folds == fold] @ vector + bias
+        vector, bias = _machine(entry, rows, lessons, says, folds >= 0, seed=seed)
+        judged = lessons.calibrates & (says != SILENT)
+        slope, offset = platt(score[judged], says[judged] == EXAMPLE, lessons.weight[judged])
+        weights[:, place] = vector
+        unseen[:, place] = 1.0 / (1.0 + np.exp(-(score * slope + offset)))
+        entries.append(HeadEntry(bias=bias, slope=slope, offset=offset, trained=True))
+        tell(
+            f"{head}: {int(np.sum(says == EXAMPLE))} examples, {int(np.sum(says == COUNTER_EXAMPLE))} against"
+        )
+    return Fitted(weights=weights * rare[:, None], entries=entries, unseen=unseen)
+
+
+def fit_classes(
+    entry: HeadsEntry, heads: Sequence[str], lessons: Lessons, space: Space, *, seed: int, tell: Tell
+) -> Fitted:
+    """Return heads of which exactly one holds for a text, with one temperature for all."""
+    rows, rare = scaled(counts(space.hashing, lessons.texts), space.rare), space.rare
+    folds = _folds(lessons, entry.folds, seed)
+    weights = np.zeros((len(rare), len(heads)), dtype=np.float32)
+    score = np.zeros((len(lessons.texts), len(heads)))
+    biases = []
+    for place in range(len(heads)):
+        says = lessons.says[:, place]
+        for fold in range(entry.folds):
+            vector, bias = _machine(entry, rows, lessons, says, folds != fold, seed=seed)
+            score[folds == fold, place] = rows[folds == fold] @ vector + bias
+        vector, bias = _machine(entry, rows, lessons, says, folds >= 0, seed=seed)
+        weights[:, place] = vector
+        biases.append(bias)
+    judged = lessons.calibrates
+    truth = np.argmax(lessons.says, axis=1)
+    slope = temperature(score[judged], truth[judged], lessons.weight[judged])
+    unseen = np.exp(slope * (score - score.max(axis=1, keepdims=True)))
+    unseen /= unseen.sum(axis=1, keepdims=True)
+    tell(f"{len(heads)} classes, {len(lessons.texts)} texts")
+    return Fitted(
+        weights=weights * rare[:, None],
+        entries=[HeadEntry(bias=bias, slope=slope, offset=0.0, trained=True) for bias in biases],
+        unseen=unseen.astype(np.float32),
+    )
+
+
+def platt(
+    scores: npt.NDArray[np.float64], truth: npt.NDArray[np.bool_], weight: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return slope (> 0) and offset of the line whose sigmoid fits `truth` best.
+
+    The targets are pulled in from 0 and 1 as Platt proposed, so that a head that separates its
+    texts without a fault does not promise certainty.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 - an optional library
+
+    positives, negatives = float(np.sum(truth)), float(np.sum(~truth))
+    target = np.where(truth, (positives + 1.0) / (positives + 2.0), 1.0 / (negatives + 2.0))
+
+    def loss(line: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        logit = scores * np.exp(line[0]) + line[1]
+        value = weight @ (np.logaddexp(0.0, logit) - target * logit)
+        gap = weight * (1.0 / (1.0 + np.exp(-logit)) - target)
+        return value / weight.sum(), np.array([gap @ scores * np.exp(line[0]), gap.sum()]) / weight.sum()
+
+    found = minimize(
+        loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-5.0, np.log(_STEEPEST)), (-30.0, 30.0)]
+    )
+    return float(np.exp(found.x[0])), float(found.x[1])
+
+
+def temperature(
+    scores: npt.NDArray[np.float64], truth: npt.NDArray[np.int64], weight: npt.NDArray[np.float64]
+) -> float:
+    """Return the slope (> 0) under which the softmax of `scores` fits `truth` best."""
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - an optional library
+
+    def loss(logarithm: float) -> float:
+        logits = scores * np.exp(logarithm)
+        whole = np.logaddexp.reduce(logits, axis=1)
+        return float(weight @ (whole - logits[np.arange(len(truth)), truth]) / weight.sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-5.0, np.log(_STEEPEST)), method="bounded").x))
+
+
+def _folds(lessons: Lessons, count: int, seed: int) -> npt.NDArray[np.int64]:
+    return np.array([draw(text, seed + 1) % count for text in lessons.texts], dtype=np.int64)
+
+
+def _machine(
+    entry: HeadsEntry,
+    rows: Matrix,
+    lessons: Lessons,
+    says: npt.NDArray[np.int8],
+    among: npt.NDArray[np.bool_],
+    *,
+    seed: int,
+) -> tuple[FloatArray, float]:
+    """Return weights and bias of one machine, fitted on the lessons in `among` that say something.
+
+    Where examples weigh less than `positive_share` of the whole, they are weighted up to it.
+    """
+    from sklearn.svm import LinearSVC  # noqa: PLC0415 - an optional library
+
+    used = np.flatnonzero(among & (says != SILENT))
+    truth = says[used] == EXAMPLE
+    weight = lessons.weight[used].copy()
+    examples, against = weight[truth].sum(), weight[~truth].sum()
+    wanted = entry.positive_share * against / (1.0 - entry.positive_share)
+    if 0.0 < examples < wanted:
+        weight[truth] *= wanted / examples
+    machine = LinearSVC(C=entry.penalty, random_state=seed, dual=True, max_iter=4000)
+    machine.fit(rows[used], truth, sample_weight=weight)
+    return machine.coef_[0].astype(np.float32), float(machine.intercept_[0])

@@ -1,0 +1,115 @@
+"""A recipe: everything that decides what a bundle becomes, in one TOML file.
+
+Same recipe, same data, same versions of the libraries: same bytes. Paths are relative to one of
+three roots: `data` and `corpus` are where the operator keeps the public sets, `texts` is what the
+project wrote itself. A recipe names licences too, and the manifest repeats them.
+
+Neighbours: `sources` reads what a recipe names; `making` follows it.
+"""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from learning.manifest import HashingEntry
+from models.errors import ConfigurationError
+
+RECIPES: Final = Path(__file__).parent.parent / "recipes"
+TEXTS: Final = Path(__file__).parent / "texts"
+
+
+class _Part(BaseModel):
+    """A strict, unchanging part of a recipe: an unknown member is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceEntry(_Part):
+    """One file of texts and what its labels teach.
+
+    Attributes
+    ----------
+    labels
+        For each value of `field`, the heads for which such a text is an example. A value that is
+        not listed is no example of any. The key "*" stands for every value; the word "=" stands
+        for the value itself.
+    unknown
+        For each value of `field`, the heads about which such a text says nothing. "*" as above.
+    teaches
+        Heads outside this list learn nothing from the file. Empty: it teaches all.
+    weight
+        How much one text counts, against 1 for an ordinary one.
+    limit
+        Take at most so many texts, drawn by the hash of the text. 0: all.
+    calibrates
+        Whether texts of this file, scored by heads that did not see them, set the calibration.
+    """
+
+    name: str
+    root: Literal["data", "corpus", "texts"] = "data"
+    file: str
+    licence: str
+    use: str
+    text: str = "text"
+    field: str = ""
+    labels: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
+    teaches: list[str] = []
+    weight: float = 1.0
+    limit: int = 0
+    calibrates: bool = False
+
+
+class HeadsEntry(_Part):
+    """A group of heads that share their n-grams and their texts."""
+
+    penalty: float
+    folds: int = 4
+    positive_share: float = 0.0
+    sources: list[SourceEntry]
+
+
+class GramsEntry(_Part):
+    """How the n-gram vectors are made."""
+
+    dimensions: int
+    vocabulary: int
+    rarest: int
+    weight_scale: float
+    shared: int
+    sources: list[SourceEntry]
+
+
+class Recipe(_Part):
+    """What to make. `rarest`: an n-gram that fewer texts have teaches nothing, per group of heads."""
+
+    name: str
+    seed: int
+    hashing: dict[str, HashingEntry]
+    rarest: dict[str, int]
+    harms: HeadsEntry
+    need: HeadsEntry
+    domain: HeadsEntry
+    tone: HeadsEntry
+    grams: GramsEntry
+
+
+def read_recipe(name: str) -> tuple[Recipe, str]:
+    """Return the recipe of that name or at that path, and the SHA-256 of its file.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none, or it is not a recipe.
+    """
+    shipped = RECIPES / f"{name}.toml"
+    path = shipped if shipped.is_file() else Path(name)
+    try:
+        content = path.read_bytes()
+        recipe = Recipe.model_validate(tomllib.loads(content.decode()))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise ConfigurationError(f"no recipe can be read from {name}") from error
+    return recipe, hashlib.sha256(content).hexdigest()

@@ -1,0 +1,144 @@
+"""Read the texts that a recipe names, with what each of them teaches.
+
+A text is an example for a head, a counter-example, or says nothing about it. Rows are read in the
+order of the file; draws and folds follow a hash of the text, so neither depends on the order of
+anything, and a text that occurs twice is always on the same side.
+
+Neighbours: `recipe` says what to read; `fitting` learns from it.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from learning.training.recipe import SourceEntry
+from models.errors import ConfigurationError
+
+EXAMPLE, COUNTER_EXAMPLE, SILENT = 1, 0, -1
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Where the three kinds of paths in a recipe begin."""
+
+    data: Path
+    corpus: Path
+    texts: Path
+
+    def path(self, source: SourceEntry) -> Path:
+        """Return where the file of `source` is."""
+        return {"data": self.data, "corpus": self.corpus, "texts": self.texts}[source.root] / source.file
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """n texts and what they teach k heads.
+
+    Attributes
+    ----------
+    says
+        Shape (n, k) int8: example 1, counter-example 0, silent -1.
+    weight
+        Shape (n,) float64, > 0.
+    calibrates
+        Shape (n,): whether a text sets the calibration.
+    origin
+        Shape (n,) int: the place of the text's source in the list of sources.
+    """
+
+    texts: list[str]
+    says: npt.NDArray[np.int8]
+    weight: npt.NDArray[np.float64]
+    calibrates: npt.NDArray[np.bool_]
+    origin: npt.NDArray[np.int64]
+
+
+def draw(text: str, seed: int) -> int:
+    """Return a number from 0 to 2**32 - 1 that depends on the text and the seed alone."""
+    salted = seed.to_bytes(8, "little") + text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(salted, digest_size=4).digest(), "little")
+
+
+def read_lessons(sources: Sequence[SourceEntry], heads: Sequence[str], roots: Roots, seed: int) -> Lessons:
+    """Return the lessons of all `sources` for `heads`, in the order of the recipe."""
+    texts: list[str] = []
+    says: list[list[int]] = []
+    weights: list[float] = []
+    calibrates: list[bool] = []
+    origin: list[int] = []
+    for place, source in enumerate(sources):
+        for text, value in _drawn(source, roots, seed):
+            texts.append(text)
+            says.append(_says(source, value, heads))
+            weights.append(source.weight)
+            calibrates.append(source.calibrates)
+            origin.append(place)
+    return Lessons(
+        texts=texts,
+        says=np.array(says, dtype=np.int8).reshape(len(texts), len(heads)),
+        weight=np.array(weights),
+        calibrates=np.array(calibrates, dtype=bool),
+        origin=np.array(origin, dtype=np.int64),
+    )
+
+
+def read_texts(sources: Sequence[SourceEntry], roots: Roots, seed: int) -> list[str]:
+    """Return the texts of all `sources`, whatever their labels."""
+    return [text for source in sources for text, _ in _drawn(source, roots, seed)]
+
+
+def _drawn(source: SourceEntry, roots: Roots, seed: int) -> list[tuple[str, str]]:
+    """Return the texts of one source with their values, at most its limit."""
+    rows = [row for row in _rows(source, roots.path(source)) if row[0].strip()]
+    if source.limit and source.limit < len(rows):
+        keys = np.array([draw(text, seed) for text, _ in rows])
+        chosen = np.sort(np.argsort(keys, kind="stable")[: source.limit])
+        rows = [rows[place] for place in chosen]
+    return rows
+
+
+def _rows(source: SourceEntry, path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as lines:
+            for line in lines:
+                if ".jsonl" in path.name:
+                    row: dict[str, Any] = orjson.loads(line)
+                    yield str(row[source.text]), _word(row.get(source.field))
+                else:
+                    yield line.decode("utf-8").strip(), ""
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"the source {source.name} cannot be read as the recipe says") from error
+
+
+def _word(value: object) -> str:
+    """Return a label as the recipe writes it: true and false as words, a missing one as "none"."""
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _says(source: SourceEntry, value: str, heads: Sequence[str]) -> list[int]:
+    named = source.labels.get(value, source.labels.get("*", []))
+    examples = {value if word == "=" else word for word in named}
+    unknown = set(source.unknown.get(value, source.unknown.get("*", [])))
+    strangers = (examples | unknown | set(source.teaches)) - set(heads) - {"none"}
+    if strangers:
+        raise ConfigurationError(
+            f"the source {source.name} names heads that do not exist: {sorted(strangers)}"
+        )
+    result = []
+    for head in heads:
+        if head in examples:
+            result.append(EXAMPLE)
+        elif head in unknown or (source.teaches and head not in source.teaches):
+            result.append(SILENT)
+        else:
+            result.append(COUNTER_EXAMPLE)
+    return result
