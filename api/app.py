@@ -10,20 +10,32 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
+from api import logging
 from api.middleware import BodyLimit, RequestLog, SecurityHeaders
-from api.wiring import Service
+from api.settings import Settings
+from api.timetable import Timetable, jobs_of
+from api.wiring import Service, build_service
 
 VERSION = "0.1.0"
 BATCH = "/v1/posts:batch"
 
 
-def create_app(service: Service) -> FastAPI:
-    """Return the application over a service. It closes the service when it ends."""
+def create_app(service: Service, *, with_worker: bool = False) -> FastAPI:
+    """Return the application over a service; it closes the service when it ends.
+
+    With `with_worker`, the jobs run in threads of this process for as long as it serves.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        timetable = Timetable(jobs_of(service), service.clock) if with_worker else None
+        if timetable is not None:
+            timetable.start()
         yield
+        if timetable is not None:
+            await run_in_threadpool(timetable.stop)
         service.close()
 
     app = FastAPI(
@@ -44,6 +56,13 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(RequestLog)
     app.add_middleware(SecurityHeaders, https=service.settings.is_https)
     return app
+
+
+def application() -> FastAPI:
+    """Return the application over the environment's settings, as a server with several processes makes it."""
+    settings = Settings.from_environment()
+    logging.configure(settings.log_level)
+    return create_app(build_service(settings))
 
 
 ROUTES = (

@@ -8,7 +8,8 @@ Neighbours: `settings` reads the environment; the rooms' own settings classes ta
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -89,3 +90,20 @@ def build_service(settings: Settings, *, models: bool = True) -> Service:
         service.moderation = ModerationSettings()
         service.screener = load_screener(service.moderation, service.bundle)
     return service
+
+
+@contextmanager
+def open_service(*, models: bool = False) -> Iterator[Service]:
+    """Yield a service over the environment's settings and give its connections back at the end.
+
+    Raises
+    ------
+    ConfigurationError
+        If a setting cannot be used, or the database has not the schema of this release.
+    """
+    service = build_service(Settings.from_environment(), models=models)
+    try:
+        service.database.refuse_other_schema()
+        yield service
+    finally:
+        service.close()

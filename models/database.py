@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -109,6 +110,24 @@ class Database:
     def newest_revision() -> str | None:
         """Return the revision of the schema that this release needs."""
         return ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+    def revision(self) -> str | None:
+        """Return the revision of the schema that is there, or None for an empty database."""
+        with self.readers.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+
+    def refuse_other_schema(self) -> None:
+        """Refuse a database whose schema is not the one this release needs.
+
+        Raises
+        ------
+        ConfigurationError
+            With the command that helps.
+        """
+        if self.revision() != self.newest_revision():
+            raise ConfigurationError(
+                "the database has not the schema of this release; run `tingjian migrate`"
+            )
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the schema to `revision`."""

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from api import metrics
@@ -31,10 +30,9 @@ def live() -> dict[str, str]:
 def ready(service: TheService) -> dict[str, str]:
     """Say whether the database has the schema and the rules are loaded; else 503."""
     try:
-        with service.database.reading() as session:
-            revision = session.connection().execute(text("SELECT version_num FROM alembic_version")).scalar()
+        revision = service.database.revision()
     except SQLAlchemyError:
-        raise Unavailable("the database does not answer, or has no schema", code="database") from None
+        raise Unavailable("the database does not answer", code="database") from None
     if revision != service.database.newest_revision():
         raise Unavailable("the schema is not the one this release needs", code="schema")
     if service.screener is None:

@@ -1,0 +1,62 @@
+"""`tingjian serve`: the HTTP interface and the console, with the jobs beside them if asked for."""
+
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from api import logging
+from api.app import create_app
+from api.settings import Settings
+from api.wiring import build_service, open_service
+from models.errors import InvalidInput
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 8311,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+    *,
+    with_worker: Annotated[
+        bool, typer.Option("--with-worker", help="Run the jobs in this process too.")
+    ] = False,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample", help="Bring the schema up to date, and fill an empty database with the sample."
+        ),
+    ] = False,
+) -> None:
+    """Serve HTTP and the console until told to end."""
+    if with_worker and workers > 1:
+        raise InvalidInput("--with-worker goes with one process; run `tingjian worker` beside several")
+    settings = Settings.from_environment()
+    logging.configure(settings.log_level)
+    if workers > 1:
+        with open_service():
+            pass  # refuses a database of another schema before processes start
+        uvicorn.run(
+            "api.app:application",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            access_log=False,
+            log_config=None,
+        )
+        return
+    service = build_service(settings)
+    if sample:
+        from api.commands.sample import prepare  # noqa: PLC0415 - only who wants the sample reads it
+
+        service.database.migrate()
+        prepare(service)
+    service.database.refuse_other_schema()
+    typer.echo(f"听见 Tingjian at {settings.public_url}", err=True)
+    uvicorn.run(
+        create_app(service, with_worker=with_worker),
+        host=host,
+        port=port,
+        access_log=False,
+        log_config=None,
+    )
