@@ -1,0 +1,147 @@
+"""Find every term of the rulebook in a post, in one pass over each view.
+
+A term is looked for in the views that its rule names. A match at an edge of Latin letters or of
+digits counts only at the edge of the word or number, so that "sb" is not found in "usb". A match
+by sound counts only where it is a disguise: not where the term itself stands there, not where
+what stands there is a word of its own, and for a term of two characters only if one of them is
+kept or the text is in Latin letters.
+
+Neighbours: `normalise` makes the views, `rules` says which matches make a hit.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ahocorasick_rs import AhoCorasick
+
+from moderation.normalise import Folded, ViewName, fold, initials_of, syllables_of, words
+
+SURFACE: Final = (ViewName.PLAIN, ViewName.SQUEEZED, ViewName.JOINED, ViewName.DRAWN)
+_SHORTEST_INITIALS: Final = 3
+_SHORTEST_SOUND: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term and the views it is looked for in."""
+
+    text: str
+    views: frozenset[ViewName]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A term found in a view; `start` and `end` are offsets in that view."""
+
+    term: int
+    view: ViewName
+    start: int
+    end: int
+
+
+def _latin(character: str) -> bool:
+    return "a" <= character <= "z"
+
+
+def _digit(character: str) -> bool:
+    return "0" <= character <= "9"
+
+
+def _at_edges(text: str, start: int, end: int) -> bool:
+    """Tell whether a match does not cut a Latin word or a number in two."""
+    for inside, outside in ((start, start - 1), (end - 1, end)):
+        if not 0 <= outside < len(text):
+            continue
+        for kind in (_latin, _digit):
+            if kind(text[inside]) and kind(text[outside]):
+                return False
+    return True
+
+
+class Lexicon:
+    """Terms compiled into one automaton for what is written and one for what is heard.
+
+    Parameters
+    ----------
+    terms
+        What to look for; a match names a term by its place here.
+    """
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        self.terms = tuple(terms)
+        written: dict[str, dict[int, set[ViewName]]] = defaultdict(lambda: defaultdict(set))
+        heard: dict[str, set[int]] = defaultdict(set)
+        for index, term in enumerate(self.terms):
+            folded = fold(term.text)
+            surface = term.views.intersection(SURFACE)
+            if ViewName.SQUEEZED in surface:
+                surface |= {ViewName.DRAWN}
+            for form in {folded.plain, folded.squeezed} if surface else ():
+                if form:
+                    written[form][index].update(surface)
+            if ViewName.INITIALS in term.views:
+                initials = initials_of(term.text)
+                if len(initials) >= _SHORTEST_INITIALS and initials.isascii() and initials.isalpha():
+                    written[initials][index].add(ViewName.INITIALS)
+            if ViewName.PINYIN in term.views:
+                sounds = syllables_of(term.text)
+                if len(sounds) >= _SHORTEST_SOUND and not any(_latin(character) for character in sounds):
+                    heard[sounds].add(index)
+        self._written = [
+            tuple((term, frozenset(views)) for term, views in found.items()) for found in written.values()
+        ]
+        self._heard = [tuple(sorted(found)) for found in heard.values()]
+        self._writing = AhoCorasick(list(written)) if written else None
+        self._hearing = AhoCorasick(list(heard)) if heard else None
+        self._plain_forms = [fold(term.text).squeezed for term in self.terms]
+        self._words = words()
+
+    def find(self, folded: Folded) -> Iterator[Match]:
+        """Give every match in every view. The same passage may match in several views."""
+        if self._writing is not None:
+            yield from self._surface(folded)
+        if self._hearing is not None:
+            yield from self._sounds(folded)
+
+    def _surface(self, folded: Folded) -> Iterator[Match]:
+        plain, squeezed, joined, drawn = folded.plain, folded.squeezed, folded.joined, folded.drawn
+        # A view that says the same as one before it needs no second search: a match counts for both.
+        yield from self._written_in(plain, ViewName.PLAIN, frozenset(SURFACE) | {ViewName.INITIALS})
+        if squeezed != plain:
+            yield from self._written_in(
+                squeezed, ViewName.SQUEEZED, frozenset(SURFACE[1:]) | {ViewName.INITIALS}
+            )
+        if joined != squeezed:
+            yield from self._written_in(joined, ViewName.JOINED, frozenset({ViewName.JOINED}))
+        if drawn != squeezed:
+            yield from self._written_in(drawn, ViewName.DRAWN, frozenset({ViewName.DRAWN}))
+
+    def _written_in(self, text: str, view: ViewName, counts_for: frozenset[ViewName]) -> Iterator[Match]:
+        if self._writing is None:
+            return
+        for pattern, start, end in self._writing.find_matches_as_indexes(text, overlapping=True):
+            if not _at_edges(text, start, end):
+                continue
+            for term, views in self._written[pattern]:
+                if not views.isdisjoint(counts_for):
+                    yield Match(term, view, start, end)
+
+    def _sounds(self, folded: Folded) -> Iterator[Match]:
+        if self._hearing is None:
+            return
+        for pattern, start, end in self._hearing.find_matches_as_indexes(folded.pinyin, overlapping=True):
+            surface = folded.surface(ViewName.PINYIN, start, end)
+            first, last = folded.span(ViewName.PINYIN, start, end)
+            latin = any(
+                character.isascii() and character.isalpha() for character in folded.original[first:last]
+            )
+            for term in self._heard[pattern]:
+                if latin or self._is_disguise(surface, self._plain_forms[term]):
+                    yield Match(term, ViewName.PINYIN, start, end)
+
+    def _is_disguise(self, surface: str, term: str) -> bool:
+        if surface == term or surface in self._words:
+            return False
+        return len(term) > _SHORTEST_SOUND or any(a == b for a, b in zip(surface, term, strict=False))

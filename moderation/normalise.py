@@ -1,0 +1,435 @@
+"""Fold a text into views in which a disguise falls away, and keep the way back to the original.
+
+Each view is a string whose every character knows the span of the author's own characters that it
+came from. So a hit in any view can be shown in the post as it was written.
+
+- plain: compatibility forms, case, traditional characters and look-alike letters folded; invisible
+  marks removed. Simplified text in ordinary punctuation passes unchanged.
+- squeezed: what was inserted between characters is removed. A sentence end is never removed, nor a
+  space or picture between two longer stretches of text, so that no hit spans two sentences.
+- joined: squeezed, with split characters put together (力口 → 加), disguised names of the one
+  messenger folded (v信 → 微信) and characters repeated three times or more written once.
+- drawn: squeezed, with pictures that stand for characters read as those (🔪 → 刀).
+- pinyin: one symbol for each syllable, so that homophones and Latin pinyin look the same.
+- digits: plain, character for character, with Chinese and round digits as ASCII digits.
+
+The module is pure and refuses nothing: every string of code points folds. Views cost nothing until
+they are asked for, and the ways back nothing until a hit needs them.
+
+Neighbours: `lexicon` and `privacy` search the views; `tables/` holds the data and its licences.
+"""
+
+import gzip
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from functools import cached_property, lru_cache
+from importlib import resources
+from typing import Final
+
+from ahocorasick_rs import AhoCorasick, MatchKind
+
+
+class ViewName(StrEnum):
+    """The views that a rule may ask for; `initials` is a form of the term and not of the text."""
+
+    PLAIN = "plain"
+    SQUEEZED = "squeezed"
+    JOINED = "joined"
+    DRAWN = "drawn"
+    PINYIN = "pinyin"
+    INITIALS = "initials"
+
+
+BARRIERS: Final = "。！？!?；;\n"
+"""What ends a sentence for a reader. No view removes one of these."""
+
+_COMMAS: Final = "，,、:：…“”\"'‘’「」『』《》()（）【】[]"
+_KEPT: Final = frozenset("，！？；：（）…")
+"""Punctuation of plain Chinese that NFKC would turn into its Latin cousin."""
+
+_DROPPED_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_COMBINING: Final = (
+    range(0x300, 0x370),
+    range(0x20D0, 0x2100),
+    range(0xFE00, 0xFE10),
+    range(0xE0100, 0xE01F0),
+)
+_AS_WRITTEN: Final = {
+    **dict.fromkeys("\u115f\u1160\u3164\uffa0\u2800\u034f\u180e", ""),
+    **dict.fromkeys("\n\u2028\u2029\x0b\x0c\x85", "\n"),
+    "\t": " ",
+    **{mark: mark for mark in _KEPT},
+}
+"""Blanks that are letters to Unicode, ends of lines, and punctuation that stays."""
+
+_PARTS: Final = dict(
+    zip(
+        "⺅⺡⺘⺾⺮⻌⻏⻖⺨⺙⺉⺊⺗⺌⺍⺕⺝⺼⻊⻋⻐⻗⻙⻜⻢⻥⻦⻩⻰氺飠釒糹訁",
+        "亻氵扌艹竹辶阝阝犭攵刂卜忄小小彐月月足车钅雨韦飞马鱼鸟黄龙水饣钅纟讠",
+        strict=True,
+    )
+)
+
+_STAND_FOR: Final = dict(
+    zip(
+        "🔪🗡🐴🐎🐔🐓🐶🐕🐷🐖🐢💊🌿🍃💰💵🏠🚗🔫💣🚬📱☎📞🧊❄🔞🐥",
+        "刀刀马马鸡鸡狗狗猪猪龟药草叶钱钱房车枪弹烟机电电冰雪黄鸭",
+        strict=True,
+    )
+)
+_HEARTS: Final = "❤♥💗💓💕💖💙💚💛💜🧡🖤🤍💘💝🩷♡"
+
+_TABLES: Final = resources.files("moderation") / "tables"
+_STORED: Final = 200_000
+
+
+def _rows(name: str) -> list[str]:
+    return (_TABLES / name).read_text(encoding="utf-8").splitlines()
+
+
+@lru_cache(maxsize=1)
+def words() -> frozenset[str]:
+    """Return ordinary words of two to four characters."""
+    return frozenset(gzip.decompress((_TABLES / "words.txt.gz").read_bytes()).decode().split("\n"))
+
+
+class _PlainTable(dict[int, str]):
+    """What each code point folds to, worked out when it is first met.
+
+    A character folds to the same whatever stands beside it, so that folding is idempotent and the
+    way back is a matter of lengths.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._singles: dict[str, str] = dict(_PARTS)
+        for row in _rows("confusables.txt"):
+            target, _, alike = row.partition(" ")
+            self._singles.update(dict.fromkeys(alike, target))
+        for row in _rows("traditional.txt"):
+            self._singles[row[0]] = row[1]
+
+    def __missing__(self, code: int) -> str:
+        folded = self._fold(chr(code))
+        if len(self) < _STORED:
+            self[code] = folded
+        return folded
+
+    def _fold(self, text: str) -> str:
+        for _ in range(4):
+            before, text = text, "".join(self._step(character) for character in text)
+            if text == before:
+                break
+        return text
+
+    def _step(self, character: str) -> str:
+        if character in _AS_WRITTEN:
+            return _AS_WRITTEN[character]
+        code = ord(character)
+        marks = any(code in marks for marks in _COMBINING)
+        if marks or unicodedata.category(character) in _DROPPED_CATEGORIES:
+            return ""
+        single = self._singles.get(character)
+        if single is not None:
+            return single
+        digit = unicodedata.digit(character, None)
+        if digit is not None:
+            return str(digit)
+        return unicodedata.normalize("NFKC", character).casefold()
+
+
+_PLAIN: Final = _PlainTable()
+
+_NOT_SOFT: Final = rf"\w{re.escape(BARRIERS + _COMMAS)}"
+_S: Final = rf"(?:[^{_NOT_SOFT}]|_)"
+_SOFT: Final = re.compile(rf"(?<![^{_NOT_SOFT}])(?<!_)(?:(?<!\w\w\w\w){_S}++|{_S}++(?!\w\w\w\w))")
+_COMMA: Final = re.compile(rf"(?<=(?<!\w)\w)[{re.escape(_COMMAS)}]++(?=\w(?!\w))")
+_NOISY: Final = re.compile(r"[\W_]")
+_DRAWN: Final = re.compile(f"[{''.join(_STAND_FOR)}]")
+_STAND_TABLE: Final = str.maketrans(_STAND_FOR)
+_HEART: Final = re.compile(rf"(?<=[微薇威徽vV])\W?[{_HEARTS}]")
+_MESSENGER: Final = re.compile(
+    r"(?<![a-z])(?:v\W?x|w\W?x|v信|薇信|徽信|微芯|微心|v芯|wei\W?信|微xin|weixin|wei\W?xin|wechat)(?![a-z])"
+)
+_REPEATED: Final = re.compile(r"([^\W\d_a-z])\1{2,}")
+_LATIN: Final = re.compile(r"[a-z]+")
+
+_DIGITS: Final = str.maketrans(
+    "〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖幺○◯⭕",
+    "001234567891234567891000",
+)
+
+
+class _Layer:
+    """A view made from another by cutting and replacing passages.
+
+    `edits` are (start, end, replacement) in the coordinates of the view below, in order and apart.
+    A replaced passage is one whole: each of its new characters has the span of all of it.
+    """
+
+    def __init__(self, text: str, below: "_Layer | None", edits: Sequence[tuple[int, int, str]] = ()) -> None:
+        self.text = text
+        self.below = below
+        self.edits = edits
+
+    @cached_property
+    def bounds(self) -> tuple[list[int], list[int]]:
+        """Starts and ends in the original of each character of this view."""
+        below = self.below
+        if below is None:
+            raise NotImplementedError
+        under_starts, under_ends = below.bounds
+        starts: list[int] = []
+        ends: list[int] = []
+        at = 0
+        for start, end, replacement in self.edits:
+            starts += under_starts[at:start]
+            ends += under_ends[at:start]
+            if replacement:
+                starts += [under_starts[start]] * len(replacement)
+                ends += [under_ends[end - 1]] * len(replacement)
+            at = end
+        starts += under_starts[at:]
+        ends += under_ends[at:]
+        return starts, ends
+
+
+class _Plain(_Layer):
+    def __init__(self, original: str) -> None:
+        super().__init__(original.translate(_PLAIN), None)
+        self.original = original
+
+    @cached_property
+    def bounds(self) -> tuple[list[int], list[int]]:
+        """As above, from the length that each character folds to."""
+        starts: list[int] = []
+        ends: list[int] = []
+        for index, character in enumerate(self.original):
+            length = len(_PLAIN[ord(character)])
+            starts += [index] * length
+            ends += [index + 1] * length
+        return starts, ends
+
+
+def _edited(layer: _Layer, edits: list[tuple[int, int, str]]) -> _Layer:
+    if not edits:
+        return layer
+    pieces: list[str] = []
+    at = 0
+    for start, end, replacement in edits:
+        pieces += (layer.text[at:start], replacement)
+        at = end
+    pieces.append(layer.text[at:])
+    return _Layer("".join(pieces), layer, edits)
+
+
+def _squeeze(layer: _Layer) -> _Layer:
+    if _NOISY.search(layer.text) is None:
+        return layer
+    for pattern in (_SOFT, _COMMA):
+        layer = _edited(layer, [(*match.span(), "") for match in pattern.finditer(layer.text)])
+    return layer
+
+
+class _Joins:
+    """Pairs of parts that make a character, found in one pass."""
+
+    def __init__(self) -> None:
+        rows = _rows("joins.txt")
+        self.made = [row[2] for row in rows]
+        self.automaton = AhoCorasick([row[:2] for row in rows], matchkind=MatchKind.LeftmostFirst)
+
+    def edits(self, text: str) -> list[tuple[int, int, str]]:
+        """Return what to write for each pair of parts in the text."""
+        return [
+            (start, end, self.made[index])
+            for index, start, end in self.automaton.find_matches_as_indexes(text)
+        ]
+
+
+class _Syllables:
+    """Syllables as one symbol each, from a private area of the code."""
+
+    BASE: Final = 0xE000
+
+    def __init__(self) -> None:
+        rows = [row.split(" ") for row in _rows("syllables.txt")]
+        self.symbols = {syllable: chr(self.BASE + index) for index, (syllable, _) in enumerate(rows)}
+        self.table: dict[int, str] = {}
+        for syllable, characters in rows:
+            self.table.update(dict.fromkeys(map(ord, characters), self.symbols[syllable]))
+        self.written = {syllable: characters[0] for syllable, characters in rows}
+        self.initials = {code: rows[ord(symbol) - self.BASE][0][0] for code, symbol in self.table.items()}
+
+    def split(self, letters: str) -> list[str] | None:
+        """Return the syllables of a run of letters, or None where it has letters left over."""
+        reached: list[tuple[int, int] | None] = [None] * (len(letters) + 1)
+        reached[0] = (0, 0)
+        for end in range(1, len(letters) + 1):
+            for start in range(max(0, end - 6), end):
+                before = reached[start]
+                if before is not None and letters[start:end] in self.symbols:
+                    count = before[0] + 1
+                    known = reached[end]
+                    if known is None or count < known[0]:
+                        reached[end] = (count, start)
+        if reached[-1] is None:
+            return None
+        syllables: list[str] = []
+        end = len(letters)
+        while end:
+            step = reached[end]
+            if step is None:
+                return None
+            syllables.append(letters[step[1] : end])
+            end = step[1]
+        return syllables[::-1]
+
+
+@lru_cache(maxsize=1)
+def _joins() -> _Joins:
+    return _Joins()
+
+
+@lru_cache(maxsize=1)
+def _syllables() -> _Syllables:
+    return _Syllables()
+
+
+_LONGEST_LATIN: Final = 40
+
+
+class Folded:
+    """One text and its views. Equal texts fold equally; nothing here is shared between texts."""
+
+    __slots__ = ("__dict__", "original")
+
+    def __init__(self, original: str) -> None:
+        self.original = original
+
+    @cached_property
+    def _plain(self) -> _Layer:
+        return _Plain(self.original)
+
+    @cached_property
+    def _squeezed(self) -> _Layer:
+        return _squeeze(self._plain)
+
+    @cached_property
+    def _joined(self) -> _Layer:
+        layer = self._plain
+        text = layer.text
+        hearts = [(*match.span(), "信") for match in _HEART.finditer(text)] if not text.isascii() else []
+        messenger = [] if hearts else [(*match.span(), "微信") for match in _MESSENGER.finditer(text)]
+        if hearts:
+            layer = _edited(layer, hearts)
+            messenger = [(*match.span(), "微信") for match in _MESSENGER.finditer(layer.text)]
+        layer = _edited(layer, messenger)
+        layer = self._squeezed if layer is self._plain else _squeeze(layer)
+        layer = _edited(layer, _joins().edits(layer.text))
+        return _edited(layer, [(*match.span(), match[1]) for match in _REPEATED.finditer(layer.text)])
+
+    @cached_property
+    def _drawn(self) -> _Layer:
+        text = self._plain.text
+        if _DRAWN.search(text) is None:
+            return self._squeezed
+        return _squeeze(
+            _edited(self._plain, [(m.start(), m.end(), _STAND_FOR[m[0]]) for m in _DRAWN.finditer(text)])
+        )
+
+    @cached_property
+    def _pinyin(self) -> _Layer:
+        syllables = _syllables()
+        edits: list[tuple[int, int, str]] = []
+        for match in _LATIN.finditer(self._plain.text):
+            start, end = match.span()
+            found = syllables.split(match[0]) if end - start <= _LONGEST_LATIN else None
+            for syllable in found or ():
+                edits.append((start, start + len(syllable), syllables.written[syllable]))
+                start += len(syllable)
+        layer = _squeeze(_edited(self._plain, edits)) if edits else self._joined
+        return _Layer(layer.text.translate(syllables.table), layer)
+
+    @property
+    def plain(self) -> str:
+        """The plain view."""
+        return self._plain.text
+
+    @property
+    def squeezed(self) -> str:
+        """The view without what was inserted between characters."""
+        return self._squeezed.text
+
+    @property
+    def joined(self) -> str:
+        """The view with split characters put together."""
+        return self._joined.text
+
+    @property
+    def drawn(self) -> str:
+        """The view with pictures read as characters."""
+        return self._drawn.text
+
+    @property
+    def pinyin(self) -> str:
+        """The view of syllables: one symbol of a private area for each."""
+        return self._pinyin.text
+
+    @cached_property
+    def digits(self) -> str:
+        """The plain view with every digit in ASCII, character for character."""
+        return self._plain.text.translate(_DIGITS)
+
+    def text(self, view: ViewName) -> str:
+        """Return the text of a view; initials are looked for in the plain view."""
+        return self._layer(view).text
+
+    def span(self, view: ViewName, start: int, end: int) -> tuple[int, int]:
+        """Return the span in the original of the characters from `start` to before `end` of a view.
+
+        Unit: code points. Start is inclusive and end exclusive, in both coordinates.
+        """
+        if not 0 <= start < end:
+            raise ValueError(f"need 0 <= start < end, got {start} and {end}")
+        starts, ends = self._layer(view).bounds
+        return starts[start], ends[end - 1]
+
+    def surface(self, view: ViewName, start: int, end: int) -> str:
+        """Return the characters that a passage of the pinyin view was read from."""
+        layer = self._layer(view)
+        return layer.text[start:end] if layer.below is None else layer.below.text[start:end]
+
+    def spans(self, view: ViewName) -> Iterator[tuple[int, int]]:
+        """Give the span in the original of each character of a view, in order."""
+        return zip(*self._layer(view).bounds, strict=True)
+
+    def _layer(self, view: ViewName) -> _Layer:
+        layer: _Layer = getattr(self, f"_{view}") if view is not ViewName.INITIALS else self._plain
+        return layer
+
+
+def fold(text: str) -> Folded:
+    """Fold a text; views are worked out when they are asked for."""
+    return Folded(text)
+
+
+def syllables_of(term: str) -> str:
+    """Return a term as the pinyin view would show it."""
+    return fold(term).pinyin
+
+
+def initials_of(term: str) -> str:
+    """Return the first letters of the syllables of a term; letters and digits stay."""
+    initials = _syllables().initials
+    return "".join(initials.get(ord(character), character) for character in fold(term).squeezed)
+
+
+def sentence_bounds(text: str) -> list[int]:
+    """Return where sentences end: the offsets of barriers in a text, in order."""
+    return [match.start() for match in _BARRIER.finditer(text)]
+
+
+_BARRIER: Final = re.compile(f"[{re.escape(BARRIERS)}]+")

@@ -1,0 +1,29 @@
+"""What an operator may set about moderation. Values arrive by constructor, never from the environment.
+
+What is judged, and how strictly, is no setting: it is versioned data in `policies/` and `rulebooks/`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOM: Final = Path(__file__).parent
+SHIPPED_RULEBOOKS: Final = ROOM / "rulebooks"
+SHIPPED_SUITE: Final = ROOM / "protected_suite"
+SHIPPED_POLICY: Final = ROOM / "policies" / "2026-11.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class ModerationSettings:
+    """Where the operator's own rules stand, and which policy decides.
+
+    Parameters
+    ----------
+    operator_rulebooks
+        A directory of the operator's own packs, or None. Its rules can at most hold.
+    policy
+        The policy file; by default the one shipped.
+    """
+
+    operator_rulebooks: Path | None = None
+    policy: Path = SHIPPED_POLICY
