@@ -6,6 +6,7 @@ Neighbours: `wiring` makes the service it runs on; `problems` turns errors into 
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api import logging
 from api.middleware import BodyLimit, RequestLog, SecurityHeaders
+from api.routes.public import Published
 from api.settings import Settings
 from api.timetable import Timetable, jobs_of
 from api.wiring import Service, build_service
@@ -47,6 +49,7 @@ def create_app(service: Service, *, with_worker: bool = False) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
+    app.state.published = Published()
     _install(app)
     app.add_middleware(
         BodyLimit,
@@ -66,22 +69,22 @@ def application() -> FastAPI:
 
 
 ROUTES = (
-    "health", "sign_in", "public", "accounts", "keys", "organisations",
+    "health", "sign_in", "public", "accounts", "keys", "organisations", "settings",
     "posts", "review", "reviews", "appeals", "statements", "demands", "events", "cases", "inbox",
     "webhooks", "figures", "rules", "openness", "deliveries", "audit",
 )  # fmt: skip
 
 
 def _install(app: FastAPI) -> None:
-    for name in ROUTES:
-        if importlib.util.find_spec(f"api.routes.{name}") is not None:
-            app.include_router(importlib.import_module(f"api.routes.{name}").router)
-    for name in ("api.problems", "api.console.console", "api.console.routes", "api.console.app"):
+    names = [f"api.routes.{name}" for name in ROUTES] + ["api.problems", "api.console.console"]
+    for name in names:
         try:
-            found = importlib.util.find_spec(name) is not None
-        except ModuleNotFoundError:
-            found = False
-        if found:
-            install = getattr(importlib.import_module(name), "install", None)
-            if install is not None:
-                install(app)
+            if importlib.util.find_spec(name) is None:
+                continue
+            module = importlib.import_module(name)
+            if hasattr(module, "install"):
+                module.install(app)
+            else:
+                app.include_router(module.router)
+        except (ImportError, AttributeError) as error:
+            sys.stderr.write(f"not there yet: {name}: {error}\n")

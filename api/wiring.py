@@ -8,11 +8,13 @@ Neighbours: `settings` reads the environment; the rooms' own settings classes ta
 
 import hashlib
 import hmac
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from itsdangerous import Signer
@@ -71,25 +73,48 @@ class Service:
         self.database.close()
 
 
+NO_BUNDLE = Path("none")
+"""The value of TINGJIAN_BUNDLE that loads no classifier: rules run, and every verdict is at least hold."""
+
+
 def build_service(settings: Settings, *, models: bool = True) -> Service:
-    """Return a service over these settings; with `models` false, one without screener and bundle.
+    """Return a service over these settings; with `models` false, one with the records alone.
 
     Raises
     ------
     ConfigurationError
         If the secret, the database's address, a rulebook or a bundle cannot be used.
     """
-    database = Database(settings.database_url, pool_size=settings.database_pool)
-    service = Service(settings, database, Keys(settings.secret_bytes()))
+    service = Service(
+        settings=settings,
+        database=Database(settings.database_url, pool_size=settings.database_pool),
+        keys=Keys(settings.secret_bytes()),
+    )
     if models:
-        from learning.bundle import load_bundle  # noqa: PLC0415 - only who screens pays for loading it
-        from moderation.pipeline import load_screener  # noqa: PLC0415 - as above
-        from moderation.settings import ModerationSettings  # noqa: PLC0415 - as above
-
-        service.bundle = load_bundle(settings.bundle)
-        service.moderation = ModerationSettings()
-        service.screener = load_screener(service.moderation, service.bundle)
+        try:
+            _furnish(service)
+        except ImportError as error:
+            sys.stderr.write(f"not there yet: {error}\n")
     return service
+
+
+def _furnish(service: Service) -> None:
+    # Imported here, because a command about accounts must not wait for a classifier's libraries.
+    from learning.bundle import load_bundle  # noqa: PLC0415
+    from moderation.pipeline import load_screener  # noqa: PLC0415
+    from moderation.settings import ModerationSettings  # noqa: PLC0415
+
+    settings = service.settings
+    service.bundle = None if settings.bundle == NO_BUNDLE else load_bundle(settings.bundle)
+    service.moderation = ModerationSettings(operator_rulebooks=settings.rulebooks)
+    service.screener = load_screener(service.moderation, service.bundle)
+    from alerts.channels import channels  # noqa: PLC0415
+    from alerts.settings import AlertsSettings  # noqa: PLC0415
+    from sentiment.settings import SentimentSettings  # noqa: PLC0415
+
+    service.sentiment = SentimentSettings()
+    service.alerts = AlertsSettings(allow_private=settings.allow_private_webhooks)
+    service.channels = channels(service.alerts)
 
 
 @contextmanager

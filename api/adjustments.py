@@ -1,0 +1,94 @@
+"""Settings that a person changes, each with a reason that stays on record.
+
+The list is closed: what is not on it cannot be set, and each has bounds that the charter draws.
+
+Neighbours: the rooms read the newest row of the nearest node; the command line and HTTP call this.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlmodel import Session, col, or_, select
+
+from api.accounts import Actor, known_place
+from api.security import Permission, Principal, scopes
+from models import audit
+from models.demand import Setting
+from models.errors import CharterViolation, InvalidInput
+from models.organisation import under
+
+LOWEST_AUTHORS = 5
+HIGHEST_AUTHORS = 1_000
+
+
+def _authors(value: Any) -> int:  # noqa: ANN401 - whatever came
+    if isinstance(value, bool) or not isinstance(value, int) or value > HIGHEST_AUTHORS:
+        raise InvalidInput(f"a whole number up to {HIGHEST_AUTHORS}", field="/value")
+    if value < LOWEST_AUTHORS:
+        raise CharterViolation(f"a demand needs at least {LOWEST_AUTHORS} distinct authors", field="/value")
+    return value
+
+
+KNOWN: Final = MappingProxyType[str, Callable[[Any], Any]]({"demand_min_authors": _authors})
+
+
+def change_setting(
+    session: Session,
+    actor: Actor,
+    *,
+    key: str,
+    value: Any,  # noqa: ANN401 - whatever came; checked by `KNOWN`
+    organisation: str,
+    reason: str,
+    now: datetime,
+) -> Setting:
+    """Set `key` to `value` at a node and under it.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such setting, the value is not of its kind, or the reason is empty.
+    CharterViolation
+        If the value is beyond what the charter allows.
+    NotPermitted
+        If the actor may not change settings there.
+    """
+    if key not in KNOWN:
+        raise InvalidInput(f"no such setting; known: {', '.join(KNOWN)}", field="/key")
+    if not reason.strip():
+        raise InvalidInput("a change needs its reason", field="/reason")
+    known_place(session, organisation)
+    actor.must(Permission.SETTINGS_CHANGE, organisation)
+    row = Setting(
+        key=key,
+        value=KNOWN[key](value),
+        organisation=organisation,
+        reason=reason.strip(),
+        changed_by=actor.name,
+        changed_at=now,
+    )
+    session.add(row)
+    session.flush()
+    audit.record(
+        session,
+        now,
+        actor=actor.name,
+        action="setting.changed",
+        subject=key,
+        organisation=organisation,
+        details={"value": row.value},
+    )
+    return row
+
+
+def list_settings(session: Session, principal: Principal | None = None) -> list[Setting]:
+    """Return every change that `principal` may read (all for the operator), newest first."""
+    query = select(Setting)
+    if principal is not None:
+        roots = scopes(principal, Permission.SETTINGS_READ)
+        if not roots:
+            return []
+        query = query.where(or_(*(under(col(Setting.organisation), root) for root in roots)))
+    return list(session.exec(query.order_by(col(Setting.changed_at).desc(), col(Setting.id).desc())))
