@@ -1,0 +1,232 @@
+"""An author's objection to a removal, and its decision by somebody else (charter, 4).
+
+Whoever holds the statement's link may object once, within six months. The objection goes to the
+queue of the post's organisation. A successful one restores the post and withdraws the statement;
+it counts against the rule that erred, because the statement names its screening.
+
+Refuses: a decision by the person who removed the post; the database refuses it as well.
+
+Neighbours: `statements` holds what is objected to; `queue.within` bounds what an officer sees.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlmodel import Session, col, select
+
+from models import audit
+from models.errors import Conflict, Gone, InvalidInput, NotFound, NotPermitted
+from models.outbox import tell_platform
+from models.post import Post, PostRevision
+from models.review import Appeal, Statement
+from models.vocabulary import CLAUSES, AppealState, PostState, Topic
+from moderation import statements
+from moderation.drafts import text_fault
+from moderation.queue import within
+
+TEXT_LIMIT: Final = 5_000
+ANSWER_LIMIT: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAppeal:
+    """One objection with what it is about. `may_decide` is false for whoever removed the post."""
+
+    appeal: Appeal
+    statement: Statement
+    post: Post
+    text: str
+    may_decide: bool
+
+
+def _checked(value: str, field: str, limit: int) -> str:
+    fault = text_fault(value, field, limit)
+    if fault is not None:
+        raise InvalidInput(f"{field.removeprefix('/')}: {fault.detail}", code=fault.code, field=field)
+    return value.strip()
+
+
+def submit(session: Session, token: str, text: str, *, now: datetime) -> Appeal:
+    """Take an author's objection to the statement behind `token`.
+
+    Raises
+    ------
+    InvalidInput
+        If the text is empty, longer than 5,000 characters or not fit to be kept.
+    NotFound
+        If there is no such statement.
+    Conflict
+        `already_appealed`, `statement_withdrawn`, or `appeal_period_over`.
+    Gone
+        If the post was deleted meanwhile.
+    """
+    written = _checked(text, "/text", TEXT_LIMIT)
+    statement = statements.find(session, token, lock=True)
+    post = session.get_one(Post, statement.post_id)
+    if post.state is PostState.DELETED:
+        raise Gone("the post was deleted")
+    if statement.withdrawn_at is not None:
+        raise Conflict("the removal was withdrawn already", code="statement_withdrawn")
+    if now > statement.appeal_until:
+        raise Conflict("the time to object has passed", code="appeal_period_over")
+    if session.exec(select(Appeal.id).where(col(Appeal.statement_id) == statement.id)).first():
+        raise Conflict("there is an objection to this already", code="already_appealed")
+    appeal = Appeal(
+        statement_id=statement.id,
+        organisation=post.organisation,
+        text=written,
+        original_decider=statement.decided_by,
+        submitted_at=now,
+    )
+    session.add(appeal)
+    session.flush()
+    audit.record(
+        session,
+        now,
+        actor="author",
+        action="appeal.submitted",
+        subject=f"post:{post.id}",
+        organisation=post.organisation,
+        details={"appeal": appeal.id, "statement": statement.id},
+    )
+    return appeal
+
+
+def waiting(
+    session: Session, scope: Sequence[str], officer: str, *, limit: int = 50, offset: int = 0
+) -> list[OpenAppeal]:
+    """Return the open objections within the scope, oldest first. Those about deleted posts are over."""
+    rows = session.exec(
+        select(Appeal, Statement, Post, PostRevision)
+        .join(Statement, col(Statement.id) == col(Appeal.statement_id))
+        .join(Post, col(Post.id) == col(Statement.post_id))
+        .join(
+            PostRevision,
+            (col(PostRevision.post_id) == col(Post.id))
+            & (col(PostRevision.revision) == col(Statement.revision)),
+        )
+        .where(
+            col(Appeal.state) == AppealState.OPEN,
+            within(Appeal.organisation, scope),
+            col(Post.state) != PostState.DELETED,
+        )
+        .order_by(col(Appeal.submitted_at), col(Appeal.id))
+        .limit(limit)
+        .offset(offset)
+    )
+    return [
+        OpenAppeal(
+            appeal, statement, post, revision.text or "", may_decide=appeal.original_decider != officer
+        )
+        for appeal, statement, post, revision in rows
+    ]
+
+
+def decide(
+    session: Session,
+    appeal_id: str,
+    officer: str,
+    outcome: AppealState,
+    *,
+    answer: str,
+    scope: Sequence[str],
+    now: datetime,
+) -> Appeal:
+    """Uphold the removal or reverse it, with an answer to the author.
+
+    A reversal publishes the post if the removed revision is still the current one, and withdraws
+    the statement. `officer` is the id of the account.
+
+    Raises
+    ------
+    NotFound
+        If there is no such objection within the scope.
+    NotPermitted
+        `same_person`, if this officer removed the post.
+    Conflict
+        If it is decided already.
+    Gone
+        If the post was deleted meanwhile.
+    InvalidInput
+        If the outcome is not one, or the answer is empty.
+    """
+    if outcome is AppealState.OPEN:
+        raise InvalidInput("uphold or reverse", code="unknown_word", field="/outcome")
+    written = _checked(answer, "/answer", ANSWER_LIMIT)
+    post = _locked_post(session, appeal_id, scope)
+    appeal = session.exec(
+        select(Appeal)
+        .where(col(Appeal.id) == appeal_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+    statement = session.get_one(Statement, appeal.statement_id)
+    if post.state is PostState.DELETED:
+        raise Gone("the post was deleted")
+    if appeal.state is not AppealState.OPEN:
+        raise Conflict("the objection is decided", code="appeal_closed", state=appeal.state.value)
+    if appeal.original_decider == officer:
+        raise NotPermitted("somebody else than who removed the post decides", code="same_person")
+    appeal.state, appeal.answer = outcome, written
+    appeal.decided_by, appeal.decided_at = officer, now
+    if outcome is AppealState.REVERSED:
+        statement.withdrawn_at = now
+        if post.revision == statement.revision and post.state is PostState.REMOVED:
+            post.state, post.category = PostState.PUBLISHED, None
+            post.version += 1
+    session.add_all([appeal, statement, post])
+    session.flush()
+    _tell(session, appeal, statement, post, now)
+    return appeal
+
+
+def _locked_post(session: Session, appeal_id: str, scope: Sequence[str]) -> Post:
+    """Return the post that an objection is about, with its row locked."""
+    post_id = session.exec(
+        select(Statement.post_id)
+        .join(Appeal, col(Appeal.statement_id) == col(Statement.id))
+        .where(col(Appeal.id) == appeal_id, within(Appeal.organisation, scope))
+    ).first()
+    if post_id is None:
+        raise NotFound("there is no such objection")
+    return session.exec(
+        select(Post)
+        .where(col(Post.id) == post_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _tell(session: Session, appeal: Appeal, statement: Statement, post: Post, now: datetime) -> None:
+    audit.record(
+        session,
+        now,
+        actor=f"account:{appeal.decided_by}",
+        action="appeal.decided",
+        subject=f"post:{post.id}",
+        organisation=post.organisation,
+        details={"appeal": appeal.id, "statement": statement.id, "outcome": appeal.state.value},
+    )
+    tell_platform(
+        session,
+        post.source,
+        Topic.APPEAL_DECIDED,
+        post.id,
+        payload={
+            "post": post.id,
+            "source": post.source,
+            "external_id": post.external_id,
+            "revision": statement.revision,
+            "outcome": appeal.state.value,
+            "state": post.state.value,
+            "category": statement.category.value,
+            "clause": CLAUSES[statement.category].number,
+            "statement": statements.link(statement),
+            "decided_at": now.isoformat(),
+        },
+        now=now,
+        occurrence=appeal.id,
+    )
+    session.flush()

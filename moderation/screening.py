@@ -1,0 +1,364 @@
+"""Put a verdict on record, and do what follows from it.
+
+A publish publishes. A hold or a refer makes a place in the review queue. A remove by the machine
+gives the author a statement of reasons. The platform is told by the outbox whenever the verdict
+is not *publish*.
+
+Refuses: to remove automatically a post that belongs to a demand or stands in a report (charter, 2):
+a person looks at it. Refuses, too, to let an edit publish what was removed, or to let one end the
+lane of a person in danger. These are written here and not in the policy, because they depend on
+records and the policy is pure.
+
+Neighbours: `intake` and `rescreen` bring outcomes; `review` continues with the tasks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from models.database import Database
+from models.demand import Demand, DemandMember
+from models.event import ReportExample
+from models.outbox import tell_platform
+from models.post import Post, PostRevision
+from models.review import Decision, ReviewTask, Statement
+from models.screening import Screening
+from models.vocabulary import (
+    CLAUSES,
+    Category,
+    DemandState,
+    PostState,
+    ReasonSource,
+    TaskState,
+    Topic,
+    Verdict,
+)
+from moderation import statements
+from moderation.pipeline import Outcome, Reason, Screener
+
+STATE_OF: Final = MappingProxyType(
+    {
+        Verdict.PUBLISH: PostState.PUBLISHED,
+        Verdict.HOLD: PostState.HELD,
+        Verdict.REMOVE: PostState.REMOVED,
+        Verdict.REFER: PostState.REFERRED,
+    }
+)
+
+URGENCY: Final = MappingProxyType(
+    {
+        Category.SELF_HARM: 0,
+        Category.THREAT: 1,
+        Category.DOXXING: 2,
+        Category.SEXUAL: 2,
+        Category.SCAM: 3,
+        Category.MALICIOUS_LINK: 3,
+        Category.ILLEGAL_GOODS: 3,
+        Category.HARASSMENT: 4,
+        Category.HATE: 4,
+        Category.SPAM: 5,
+    }
+)
+LEAST_URGENT: Final = 5
+
+DUE_AFTER: Final = (
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=2),
+    timedelta(hours=4),
+    timedelta(hours=8),
+    timedelta(hours=24),
+)
+"""How soon a person should have looked, by urgency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """One outcome about the current revision of one post. `fresh`: the post has no history yet."""
+
+    post: Post
+    outcome: Outcome
+    fresh: bool = False
+
+
+def reason_document(reason: Reason) -> dict[str, Any]:
+    """Return a reason as it stands in a record and in an answer."""
+    return {
+        "source": reason.source.value,
+        "rule": reason.rule,
+        "category": reason.category.value if reason.category else None,
+        "clause": reason.clause,
+        "spans": [[start, end] for start, end in reason.spans],
+        "probability": reason.probability,
+    }
+
+
+def record(session: Session, post: Post, outcome: Outcome, *, now: datetime) -> Screening:
+    """Put one outcome about the current revision of `post` on record; see `record_many`."""
+    return record_many(session, [Screened(post, outcome)], now=now)[0]
+
+
+def record_many(session: Session, entries: Sequence[Screened], *, now: datetime) -> list[Screening]:
+    """Put outcomes on record, one per post, and do what follows from each.
+
+    The posts are already in the session, and locked by the caller. A re-screening that comes to
+    the same verdict leaves its row and nothing else, so that the queue keeps its order.
+    """
+    known = _history(session, [entry.post.id for entry in entries if not entry.fresh])
+    recorded, changed = [], []
+    for entry in entries:
+        post, outcome = entry.post, _bounded(entry, known)
+        sequence = known.sequences.get((post.id, post.revision), 0) + 1
+        screening = Screening(
+            post_id=post.id,
+            revision=post.revision,
+            sequence=sequence,
+            verdict=outcome.verdict,
+            category=outcome.category,
+            reasons=[reason_document(reason) for reason in outcome.reasons],
+            probabilities={str(word): value for word, value in outcome.probabilities.items()},
+            rulebook=outcome.rulebook,
+            bundle=outcome.bundle,
+            policy=outcome.policy,
+            screened_at=now,
+        )
+        before = None if entry.fresh else (post.state, post.category)
+        post.state = STATE_OF[outcome.verdict]
+        post.category = outcome.category if outcome.verdict is not Verdict.PUBLISH else None
+        recorded.append(screening)
+        if sequence == 1 or before != (post.state, post.category):
+            changed.append((entry, screening, before[0] if before else None))
+    session.add_all(recorded)
+    session.flush()
+    for entry, screening, before_state in changed:
+        _follow(session, entry, screening, known, before=before_state, now=now)
+    session.flush()
+    return recorded
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What is already on record about the posts of one call."""
+
+    sequences: dict[tuple[str, int], int]
+    open_tasks: dict[str, ReviewTask]
+    heard: frozenset[str]
+    """Posts that belong to a demand or stand in a report."""
+    removed: frozenset[str]
+    """Posts with a removal that still stands, of any revision."""
+
+
+def _history(session: Session, posts: Sequence[str]) -> _History:
+    if not posts:
+        return _History({}, {}, frozenset(), frozenset())
+    sequences = session.exec(
+        select(Screening.post_id, Screening.revision, func.max(Screening.sequence))
+        .where(col(Screening.post_id).in_(posts))
+        .group_by(col(Screening.post_id), col(Screening.revision))
+    ).all()
+    tasks = session.exec(
+        select(ReviewTask)
+        .where(col(ReviewTask.post_id).in_(posts), col(ReviewTask.state) == TaskState.OPEN)
+        .order_by(col(ReviewTask.id))
+        .with_for_update()  # before any audit entry: whoever opens a task locks in this order too
+    ).all()
+    members = session.exec(
+        select(DemandMember.post_id)
+        .join(Demand, col(Demand.id) == col(DemandMember.demand_id))
+        .where(col(DemandMember.post_id).in_(posts), col(Demand.state) != DemandState.REJECTED)
+    ).all()
+    examples = session.exec(select(ReportExample.post_id).where(col(ReportExample.post_id).in_(posts))).all()
+    removed = session.exec(
+        select(Statement.post_id).where(
+            col(Statement.post_id).in_(posts), col(Statement.withdrawn_at).is_(None)
+        )
+    ).all()
+    return _History(
+        sequences={(post, revision): sequence for post, revision, sequence in sequences},
+        open_tasks={task.post_id: task for task in tasks},
+        heard=frozenset(members) | frozenset(examples),
+        removed=frozenset(removed),
+    )
+
+
+def _bounded(entry: Screened, known: _History) -> Outcome:
+    """Return the outcome within the bounds that records set to it."""
+    post, outcome = entry.post, entry.outcome
+    if outcome.verdict is Verdict.REMOVE and post.id in known.heard:
+        return _because(outcome, Verdict.HOLD, outcome.category, "belongs-to-a-demand")
+    edited = not entry.fresh and (post.id, post.revision) not in known.sequences
+    if not edited:
+        return outcome
+    task = known.open_tasks.get(post.id)
+    in_danger = task is not None and task.category is Category.SELF_HARM
+    if in_danger and outcome.verdict is not Verdict.REFER:
+        return _because(outcome, Verdict.REFER, Category.SELF_HARM, "edit-of-a-referred-post")
+    if outcome.verdict is Verdict.PUBLISH and post.id in known.removed:
+        return _because(outcome, Verdict.HOLD, post.category, "edit-of-a-removed-post")
+    return outcome
+
+
+def _because(outcome: Outcome, verdict: Verdict, category: Category | None, rule: str) -> Outcome:
+    """Return the outcome with another verdict, and the reason for that."""
+    reason = Reason(
+        source=ReasonSource.POLICY,
+        rule=rule,
+        category=category,
+        clause=CLAUSES[category].number if category else None,
+        spans=(),
+        probability=None,
+    )
+    return replace(outcome, verdict=verdict, category=category, reasons=(*outcome.reasons, reason))
+
+
+def _follow(
+    session: Session,
+    entry: Screened,
+    screening: Screening,
+    known: _History,
+    *,
+    before: PostState | None,
+    now: datetime,
+) -> None:
+    """Open or close the place in the queue, the statement and the message that follow from a verdict."""
+    post, verdict = entry.post, screening.verdict
+    task = known.open_tasks.get(post.id)
+    if task is not None:
+        close(task, TaskState.WITHDRAWN, now)
+    statement = None
+    if verdict is not Verdict.REMOVE and not entry.fresh:
+        statements.withdraw(session, post, now=now)
+    if verdict in {Verdict.HOLD, Verdict.REFER}:
+        session.add(open_task(post, screening, now))
+    elif verdict is Verdict.REMOVE and screening.category is not None:
+        statement = _standing_or_new(session, post, screening, screening.category, now)
+    if verdict is not Verdict.PUBLISH or before not in {None, PostState.PUBLISHED}:
+        tell_platform(
+            session,
+            post.source,
+            Topic.POST_SCREENED,
+            post.id,
+            payload=message(post, screening, statement=statement),
+            now=now,
+            occurrence=screening.id,
+        )
+
+
+def _standing_or_new(
+    session: Session, post: Post, screening: Screening, category: Category, now: datetime
+) -> Statement:
+    """Return the statement that already stands about this revision, or a new one."""
+    standing = session.exec(
+        select(Statement).where(
+            col(Statement.post_id) == post.id,
+            col(Statement.revision) == post.revision,
+            col(Statement.category) == category,
+            col(Statement.withdrawn_at).is_(None),
+        )
+    ).first()
+    return standing or statements.issue(
+        session,
+        post,
+        screening,
+        category=category,
+        reason=CLAUSES[category].rule.zh,
+        decision=None,
+        now=now,
+    )
+
+
+def open_task(post: Post, screening: Screening, now: datetime) -> ReviewTask:
+    """Return a new place in the queue of the post's organisation."""
+    category = Category.SELF_HARM if screening.verdict is Verdict.REFER else screening.category
+    urgency = URGENCY[category] if category else LEAST_URGENT
+    return ReviewTask(
+        post_id=post.id,
+        screening_id=screening.id,
+        organisation=post.organisation,
+        category=category,
+        urgency=urgency,
+        due_at=now + DUE_AFTER[urgency],
+        created_at=now,
+    )
+
+
+def close(task: ReviewTask, state: TaskState, now: datetime) -> None:
+    """End a place in the queue."""
+    task.state = state
+    task.closed_at = now
+    task.version += 1
+    task.leased_by = task.leased_until = None
+
+
+def message(post: Post, screening: Screening, *, statement: Statement | None) -> dict[str, Any]:
+    """Return what the platform is told about a screening: identifiers and offsets, never a text."""
+    return {
+        "post": post.id,
+        "source": post.source,
+        "external_id": post.external_id,
+        "revision": screening.revision,
+        "verdict": screening.verdict.value,
+        "state": post.state.value,
+        "category": screening.category.value if screening.category else None,
+        "clause": CLAUSES[screening.category].number if screening.category else None,
+        "reasons": screening.reasons,
+        "statement": statements.link(statement) if statement else None,
+        "screened_at": screening.screened_at.isoformat(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Rescreening:
+    """What one round of re-screening did. `last` is where the next round goes on; None at the end."""
+
+    screened: int
+    changed: int
+    last: str | None
+
+
+def rescreen(
+    database: Database, screener: Screener, *, now: datetime, after: str = "", limit: int = 500
+) -> Rescreening:
+    """Screen up to `limit` posts again with the present rules and models, in the order of their ids.
+
+    A post whose current revision a person has decided about is left alone, and so is a deleted
+    one. Safe to run twice.
+    """
+    untouched = (col(Post.state) != PostState.DELETED) & ~select(Decision.id).where(
+        col(Decision.post_id) == col(Post.id), col(Decision.revision) == col(Post.revision)
+    ).exists()
+    with database.reading() as session:
+        found = session.exec(
+            select(Post.id, Post.revision, PostRevision.text)
+            .join(
+                PostRevision,
+                (col(PostRevision.post_id) == col(Post.id))
+                & (col(PostRevision.revision) == col(Post.revision)),
+            )
+            .where(col(Post.id) > after, col(PostRevision.text).is_not(None), untouched)
+            .order_by(col(Post.id))
+            .limit(limit)
+        ).all()
+    outcomes = screener.screen([text or "" for _, _, text in found])
+    by_post = {
+        post: (revision, outcome) for (post, revision, _), outcome in zip(found, outcomes, strict=True)
+    }
+    with database.transaction() as session:
+        locked = session.exec(
+            select(Post).where(col(Post.id).in_(by_post), untouched).order_by(col(Post.id)).with_for_update()
+        ).all()
+        entries = [
+            Screened(post, by_post[post.id][1]) for post in locked if post.revision == by_post[post.id][0]
+        ]
+        before = [(post.state, post.category) for post in locked if post.revision == by_post[post.id][0]]
+        record_many(session, entries, now=now)
+        changed = sum(
+            (entry.post.state, entry.post.category) != state
+            for entry, state in zip(entries, before, strict=True)
+        )
+    return Rescreening(len(entries), changed, found[-1][0] if len(found) == limit else None)
