@@ -238,6 +238,7 @@ class Topic(StrEnum):
     APPEAL_DECIDED = "appeal.decided"
     EVENT_REPORTED = "event.reported"
     DEMAND_UPDATED = "demand.updated"
+    WEBHOOK_TEST = "webhook.test"
 
 
 @dataclass(frozen=True, slots=True)

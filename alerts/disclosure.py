@@ -1,0 +1,246 @@
+"""Decide which counts may leave: aggregated, about at least k people, not undone by subtraction.
+
+A report never restates what an earlier one said in another cut. Each time it may add one
+*release*: the posts that joined since the last one, cut into blocks by day and by place, so that
+every block of the release holds posts of at least k distinct authors. A report's figures are sums
+of such blocks. So whatever is subtracted from whatever, in one report or between any two of one
+event, the smallest thing that can come out is a block, and a block is about k people or more:
+
+- a cell with fewer authors is merged into "other"; if "other" is too small itself, the smallest
+  cell joins it (complementary suppression);
+- a day with fewer authors is merged with the days beside it;
+- if fewer than k authors spoke since the last release, nothing is added, and the earlier figures
+  are repeated with the moment that they are from;
+- a figure never goes down when posts are deleted, because the step would tell of a few people;
+- the number of authors grows only by k or more people who had not been counted before.
+
+Refuses: a k under 10 without a recorded reason, and under 5 at all (charter, 5).
+
+Neighbours: `redaction` cleans examples; `events` gathers the posts and keeps the figures.
+Pure: no clock, no database. The same posts in the same order give the same figures.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from models.errors import CharterViolation
+
+MINIMUM_AUTHORS: Final = 10
+LOWEST_AUTHORS: Final = 5
+RISING, FALLING = 1.25, 0.8
+TREND_DAYS: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The least number of distinct authors behind any published count."""
+
+    k: int = MINIMUM_AUTHORS
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.k < LOWEST_AUTHORS:
+            raise CharterViolation(f"nothing is reported about fewer than {LOWEST_AUTHORS} people")
+        if self.k < MINIMUM_AUTHORS and not self.reason.strip():
+            raise CharterViolation(f"fewer than {MINIMUM_AUTHORS} people need a recorded reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One post as the counting needs it. It never leaves this module's callers.
+
+    `author` is the keyed hash, `day` the date in Shanghai, `cell` the place or organisation.
+    """
+
+    author: str
+    day: date
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Posts of one day or of several days in a row, both ends inclusive."""
+
+    first: date
+    last: date
+    members: tuple[int, ...] = field(repr=False)
+
+    @property
+    def posts(self) -> int:
+        """Number of posts, >= k."""
+        return len(self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Posts of one place or organisation; `name` is None for what was merged into "other"."""
+
+    name: str | None
+    members: tuple[int, ...] = field(repr=False)
+
+    @property
+    def posts(self) -> int:
+        """Number of posts, >= k."""
+        return len(self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What may be told about one set of posts. `members` of the blocks are positions in that set."""
+
+    posts: int
+    days: tuple[Span, ...]
+    spread: tuple[Cell, ...]
+
+
+def distinct(voices: Sequence[Voice], members: Sequence[int]) -> int:
+    """Return how many distinct authors stand behind some posts."""
+    return len({voices[member].author for member in members})
+
+
+def release(voices: Sequence[Voice], threshold: Threshold) -> Release | None:
+    """Cut posts into blocks of at least k authors each, or return None if there are fewer in all.
+
+    Parameters
+    ----------
+    voices
+        The posts that joined since the last release.
+    threshold
+        The k to hold.
+    """
+    everyone = range(len(voices))
+    if distinct(voices, everyone) < threshold.k:
+        return None
+    return Release(len(voices), tuple(_days(voices, threshold.k)), tuple(_cells(voices, threshold.k)))
+
+
+def _days(voices: Sequence[Voice], k: int) -> list[Span]:
+    """Join days in order until each span has k authors; a rest that has fewer joins the last span."""
+    by_day: defaultdict[date, list[int]] = defaultdict(list)
+    for position, voice in enumerate(voices):
+        by_day[voice.day].append(position)
+    spans: list[Span] = []
+    first: date | None = None
+    members: list[int] = []
+    for day in sorted(by_day):
+        first = first or day
+        members += by_day[day]
+        if distinct(voices, members) >= k:
+            spans.append(Span(first, day, tuple(members)))
+            first, members = None, []
+    if members:
+        last = spans.pop()
+        spans.append(Span(last.first, max(by_day), (*last.members, *members)))
+    return spans
+
+
+def _cells(voices: Sequence[Voice], k: int) -> list[Cell]:
+    """Merge cells under k authors into "other", and the smallest others too until it has k."""
+    by_cell: defaultdict[str, list[int]] = defaultdict(list)
+    for position, voice in enumerate(voices):
+        by_cell[voice.cell].append(position)
+    other: list[int] = []
+    large: list[tuple[int, str]] = []
+    for name, members in sorted(by_cell.items()):
+        authors = distinct(voices, members)
+        if authors < k:
+            other += members
+        else:
+            large.append((authors, name))
+    large.sort()
+    while other and distinct(voices, other) < k:
+        other += by_cell[large.pop(0)[1]]
+    cells = [Cell(name, tuple(by_cell[name])) for _, name in large]
+    cells.sort(key=lambda cell: (-cell.posts, cell.name or ""))
+    return [*cells, Cell(None, tuple(sorted(other)))] if other else cells
+
+
+def counted(
+    earlier: Mapping[str, Any] | None,
+    added: Release | None,
+    new_authors: int,
+    threshold: Threshold,
+    as_of: datetime,
+) -> dict[str, Any]:
+    """Return the counts of a report: those of the one before, and what this release adds.
+
+    Parameters
+    ----------
+    earlier
+        The counts of the event's last report, or None for the first.
+    added
+        What is new, or None if it is about too few people: then the earlier counts are repeated.
+    new_authors
+        Distinct authors who had not spoken by `earlier["authors_as_of"]`. Unit: people, >= 0.
+    threshold
+        The k to hold.
+    as_of
+        The moment up to which posts were looked at.
+
+    Raises
+    ------
+    CharterViolation
+        If this is the first report and it would be about fewer than k people.
+    """
+    if earlier is None and (added is None or new_authors < threshold.k):
+        raise CharterViolation("too few people for a report", code="too_few_authors")
+    counts: dict[str, Any] = dict(earlier or {"posts": 0, "authors": 0, "days": [], "spread": []})
+    counts["repeated"] = added is None
+    if added is None:
+        return counts
+    counts["as_of"] = as_of.isoformat()
+    counts["minimum_authors"] = threshold.k
+    counts["posts"] += added.posts
+    if new_authors >= threshold.k:
+        counts["authors"] += new_authors
+        counts["authors_as_of"] = as_of.isoformat()
+    counts["days"] = sorted(
+        [*counts["days"], *(_day_row(span) for span in added.days)], key=lambda row: (row["from"], row["to"])
+    )
+    sums: defaultdict[str | None, int] = defaultdict(int)
+    for row in counts["spread"]:
+        sums[row["cell"]] += row["posts"]
+    for cell in added.spread:
+        sums[cell.name] += cell.posts
+    counts["spread"] = [
+        {"cell": name, "posts": posts}
+        for name, posts in sorted(sums.items(), key=lambda item: (item[0] is None, -item[1], item[0] or ""))
+    ]
+    counts["period"] = {
+        "from": counts["days"][0]["from"],
+        "to": max(row["to"] for row in counts["days"]),
+    }
+    counts["trend"] = trend(counts["days"])
+    return counts
+
+
+def _day_row(span: Span) -> dict[str, Any]:
+    return {"from": span.first.isoformat(), "to": span.last.isoformat(), "posts": span.posts}
+
+
+def trend(days: Sequence[Mapping[str, Any]]) -> str:
+    """Return "rising", "steady", "falling" or "unknown", from published spans alone.
+
+    The rate of the later half of the last 14 days is set against the earlier half; a span's posts
+    count evenly over its days. Fewer than two days say nothing.
+    """
+    rates: defaultdict[date, float] = defaultdict(float)
+    for row in days:
+        first, last = date.fromisoformat(row["from"]), date.fromisoformat(row["to"])
+        length = (last - first).days + 1
+        for offset in range(length):
+            rates[first + timedelta(days=offset)] += row["posts"] / length
+    if not rates:
+        return "unknown"
+    last, first = max(rates), min(rates)
+    half = min(TREND_DAYS, (last - first).days + 1) // 2
+    if half == 0:
+        return "unknown"
+    later = sum(rates.get(last - timedelta(days=offset), 0.0) for offset in range(half))
+    before = sum(rates.get(last - timedelta(days=offset), 0.0) for offset in range(half, 2 * half))
+    if later > before * RISING:
+        return "rising"
+    return "falling" if later < before * FALLING else "steady"

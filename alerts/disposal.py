@@ -1,0 +1,117 @@
+"""Append to the disposal record of an event. Entries are never changed or removed.
+
+The row of the event is locked first, so that two officers' steps are numbered one after another.
+
+Neighbours: `lifecycle` says which step may follow; `events`, `cases` and `inbox` take the steps.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from alerts import lifecycle
+from alerts.actor import Actor
+from models import audit
+from models.errors import NotFound
+from models.event import DisposalEntry, Event
+from models.vocabulary import Step
+
+
+def locked(session: Session, event_id: str, actor: Actor) -> Event:
+    """Return the event, locked until the transaction ends.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or none in the actor's scope.
+    """
+    event = session.exec(select(Event).where(col(Event.id) == event_id).with_for_update()).one_or_none()
+    if event is None:
+        raise NotFound("no such event, or none that you may see")
+    actor.require(event.organisation)
+    return event
+
+
+def append(
+    session: Session,
+    event: Event,
+    step: Step,
+    text: str,
+    *,
+    actor: Actor | None,
+    now: datetime,
+    details: Mapping[str, Any] | None = None,
+    organisation: str | None = None,
+    at: datetime | None = None,
+) -> DisposalEntry:
+    """Add an entry to the record of a locked event.
+
+    `actor` is None for the service itself; `at` is when it happened, if that was before `now`.
+    """
+    last = session.exec(
+        select(func.max(DisposalEntry.sequence)).where(col(DisposalEntry.subject_id) == event.id)
+    ).one()
+    entry = DisposalEntry(
+        subject_id=event.id,
+        sequence=(last or 0) + 1,
+        step=step,
+        actor_id=actor.account_id if actor else None,
+        actor_name=actor.name if actor else "tingjian",
+        organisation=organisation or event.organisation,
+        text=text,
+        details=dict(details or {}),
+        at=at or now,
+    )
+    session.add(entry)
+    audit.record(
+        session,
+        now,
+        actor=actor.audit_name if actor else "service",
+        action=f"event.{step.value}",
+        subject=f"event:{event.id}",
+        organisation=event.organisation,
+        details={"entry": entry.id, "sequence": entry.sequence},
+    )
+    return entry
+
+
+def take(
+    session: Session,
+    event: Event,
+    step: Step,
+    text: str,
+    *,
+    actor: Actor | None,
+    now: datetime,
+    details: Mapping[str, Any] | None = None,
+    organisation: str | None = None,
+) -> DisposalEntry:
+    """Add an entry if the order allows it, and move the event to where the step leads.
+
+    Raises
+    ------
+    Conflict
+        If the step may not be taken now.
+    """
+    state = lifecycle.after(event.state, step)
+    if state is not event.state:
+        event.state = state
+        event.version += 1
+        session.add(event)
+    return append(
+        session, event, step, text, actor=actor, now=now, details=details, organisation=organisation
+    )
+
+
+def record_of(session: Session, event_id: str) -> list[DisposalEntry]:
+    """Return the whole record, first entry first."""
+    return list(
+        session.exec(
+            select(DisposalEntry)
+            .where(col(DisposalEntry.subject_id) == event_id)
+            .order_by(col(DisposalEntry.sequence))
+        )
+    )
