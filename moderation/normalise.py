@@ -83,6 +83,7 @@ _HEARTS: Final = "❤♥💗💓💕💖💙💚💛💜🧡🖤🤍💘💝🩷
 
 _TABLES: Final = resources.files("moderation") / "tables"
 _STORED: Final = 200_000
+_STRETCH: Final = 4
 
 
 def _rows(name: str) -> list[str]:
@@ -142,16 +143,16 @@ class _PlainTable(dict[int, str]):
 
 _PLAIN: Final = _PlainTable()
 
-_NOT_SOFT: Final = rf"\w{re.escape(BARRIERS + _COMMAS)}"
-_S: Final = rf"(?:[^{_NOT_SOFT}]|_)"
-_SOFT: Final = re.compile(rf"(?<![^{_NOT_SOFT}])(?<!_)(?:(?<!\w\w\w\w){_S}++|{_S}++(?!\w\w\w\w))")
-_COMMA: Final = re.compile(rf"(?<=(?<!\w)\w)[{re.escape(_COMMAS)}]++(?=\w(?!\w))")
-_NOISY: Final = re.compile(r"[\W_]")
+_SOFT: Final = re.compile(rf"(?:[^\w{re.escape(BARRIERS + _COMMAS)}]|_)++")
+_FOUR: Final = re.compile(r"[^\W_]{4}")
+_COMMA: Final = re.compile(rf"[{re.escape(_COMMAS)}]++")
+_ONE: Final = re.compile(r"[^\W_](?![^\W_])")
 _DRAWN: Final = re.compile(f"[{''.join(_STAND_FOR)}]")
 _STAND_TABLE: Final = str.maketrans(_STAND_FOR)
-_HEART: Final = re.compile(rf"(?<=[微薇威徽vV])\W?[{_HEARTS}]")
+_HEART: Final = re.compile(rf"[微薇威徽v]\W?[{_HEARTS}]")
+_MESSENGER_BEGINS: Final = re.compile("[vw薇徽微]")
 _MESSENGER: Final = re.compile(
-    r"(?<![a-z])(?:v\W?x|w\W?x|v信|薇信|徽信|微芯|微心|v芯|wei\W?信|微xin|weixin|wei\W?xin|wechat)(?![a-z])"
+    r"(?:(?<![a-z])(?:v\W?x|w\W?x|v信|v芯|wei\W?信|wei\W?xin|wechat)|薇信|徽信|微芯|微心|微xin)(?![a-z])"
 )
 _REPEATED: Final = re.compile(r"([^\W\d_a-z])\1{2,}")
 _LATIN: Final = re.compile(r"[a-z]+")
@@ -225,11 +226,34 @@ def _edited(layer: _Layer, edits: list[tuple[int, int, str]]) -> _Layer:
     return _Layer("".join(pieces), layer, edits)
 
 
+def _soft_runs(text: str) -> Iterator[tuple[int, int, str]]:
+    """Give what stands between characters, but not between two longer stretches of text."""
+    for match in _SOFT.finditer(text):
+        start, end = match.span()
+        if start < _STRETCH or not _FOUR.match(text, start - _STRETCH) or not _FOUR.match(text, end):
+            yield start, end, ""
+
+
+def _lone_commas(text: str) -> Iterator[tuple[int, int, str]]:
+    """Give commas and the like that stand between two single characters."""
+    for match in _COMMA.finditer(text):
+        start, end = match.span()
+        alone_before = (
+            start and _ONE.match(text, start - 1) and (start == 1 or not _is_letter(text[start - 2]))
+        )
+        if alone_before and _ONE.match(text, end):
+            yield start, end, ""
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalnum()
+
+
 def _squeeze(layer: _Layer) -> _Layer:
-    if _NOISY.search(layer.text) is None:
-        return layer
-    for pattern in (_SOFT, _COMMA):
-        layer = _edited(layer, [(*match.span(), "") for match in pattern.finditer(layer.text)])
+    if _SOFT.search(layer.text):
+        layer = _edited(layer, list(_soft_runs(layer.text)))
+    if _COMMA.search(layer.text):
+        layer = _edited(layer, list(_lone_commas(layer.text)))
     return layer
 
 
@@ -301,57 +325,72 @@ def _syllables() -> _Syllables:
 _LONGEST_LATIN: Final = 40
 
 
+def _with_messenger(layer: _Layer) -> _Layer:
+    """Return a layer in which the one messenger has its own name, whatever it was called."""
+    if _MESSENGER_BEGINS.search(layer.text) is None:
+        return layer
+    layer = _edited(layer, [(match.start() + 1, match.end(), "信") for match in _HEART.finditer(layer.text)])
+    return _edited(layer, [(*match.span(), "微信") for match in _MESSENGER.finditer(layer.text)])
+
+
+def _with_written_sounds(layer: _Layer) -> _Layer:
+    """Return a layer in which syllables in Latin letters are characters that sound so."""
+    syllables = _syllables()
+    edits: list[tuple[int, int, str]] = []
+    for match in _LATIN.finditer(layer.text):
+        start, end = match.span()
+        found = syllables.split(match[0]) if end - start <= _LONGEST_LATIN else None
+        for syllable in found or ():
+            edits.append((start, start + len(syllable), syllables.written[syllable]))
+            start += len(syllable)
+    return _edited(layer, edits)
+
+
 class Folded:
     """One text and its views. Equal texts fold equally; nothing here is shared between texts."""
 
-    __slots__ = ("__dict__", "original")
+    __slots__ = ("_digits_", "_drawn_", "_joined_", "_pinyin_", "_plain", "_squeezed_", "original")
 
     def __init__(self, original: str) -> None:
         self.original = original
+        self._plain: _Layer = _Plain(original)
+        self._squeezed_: _Layer | None = None
+        self._joined_: _Layer | None = None
+        self._drawn_: _Layer | None = None
+        self._pinyin_: _Layer | None = None
+        self._digits_: str | None = None
 
-    @cached_property
-    def _plain(self) -> _Layer:
-        return _Plain(self.original)
-
-    @cached_property
+    @property
     def _squeezed(self) -> _Layer:
-        return _squeeze(self._plain)
+        if self._squeezed_ is None:
+            self._squeezed_ = _squeeze(self._plain)
+        return self._squeezed_
 
-    @cached_property
+    @property
     def _joined(self) -> _Layer:
-        layer = self._plain
-        text = layer.text
-        hearts = [(*match.span(), "信") for match in _HEART.finditer(text)] if not text.isascii() else []
-        messenger = [] if hearts else [(*match.span(), "微信") for match in _MESSENGER.finditer(text)]
-        if hearts:
-            layer = _edited(layer, hearts)
-            messenger = [(*match.span(), "微信") for match in _MESSENGER.finditer(layer.text)]
-        layer = _edited(layer, messenger)
-        layer = self._squeezed if layer is self._plain else _squeeze(layer)
-        layer = _edited(layer, _joins().edits(layer.text))
-        return _edited(layer, [(*match.span(), match[1]) for match in _REPEATED.finditer(layer.text)])
+        if self._joined_ is None:
+            layer = _with_messenger(self._plain)
+            layer = self._squeezed if layer is self._plain else _squeeze(layer)
+            layer = _edited(layer, _joins().edits(layer.text))
+            repeated = [(*match.span(), match[1]) for match in _REPEATED.finditer(layer.text)]
+            self._joined_ = _edited(layer, repeated)
+        return self._joined_
 
-    @cached_property
+    @property
     def _drawn(self) -> _Layer:
-        text = self._plain.text
-        if _DRAWN.search(text) is None:
-            return self._squeezed
-        return _squeeze(
-            _edited(self._plain, [(m.start(), m.end(), _STAND_FOR[m[0]]) for m in _DRAWN.finditer(text)])
-        )
+        if self._drawn_ is None:
+            layer = self._plain
+            found = [(*match.span(), _STAND_FOR[match[0]]) for match in _DRAWN.finditer(layer.text)]
+            self._drawn_ = _squeeze(_edited(layer, found)) if found else self._squeezed
+        return self._drawn_
 
-    @cached_property
+    @property
     def _pinyin(self) -> _Layer:
-        syllables = _syllables()
-        edits: list[tuple[int, int, str]] = []
-        for match in _LATIN.finditer(self._plain.text):
-            start, end = match.span()
-            found = syllables.split(match[0]) if end - start <= _LONGEST_LATIN else None
-            for syllable in found or ():
-                edits.append((start, start + len(syllable), syllables.written[syllable]))
-                start += len(syllable)
-        layer = _squeeze(_edited(self._plain, edits)) if edits else self._joined
-        return _Layer(layer.text.translate(syllables.table), layer)
+        if self._pinyin_ is None:
+            layer = _with_written_sounds(self._plain)
+            layer = self._joined if layer is self._plain else _squeeze(layer)
+            self._pinyin_ = _Layer(layer.text.translate(_syllables().table), layer)
+        return self._pinyin_
 
     @property
     def plain(self) -> str:
@@ -378,10 +417,12 @@ class Folded:
         """The view of syllables: one symbol of a private area for each."""
         return self._pinyin.text
 
-    @cached_property
+    @property
     def digits(self) -> str:
         """The plain view with every digit in ASCII, character for character."""
-        return self._plain.text.translate(_DIGITS)
+        if self._digits_ is None:
+            self._digits_ = self._plain.text.translate(_DIGITS)
+        return self._digits_
 
     def text(self, view: ViewName) -> str:
         """Return the text of a view; initials are looked for in the plain view."""

@@ -144,13 +144,27 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     The verdict is the most severe that any category asks for. Under one verdict the category is the
     one with the most certain evidence; between equals, the first of `Category`.
     """
-    asked = {category: _of_category(category, evidence, policy) for category in Category}
-    verdict = max((found for found, _ in asked.values()), key=lambda found: found.severity)
+    concerned = {hit.rule.category for hit in evidence.hits}
+    if evidence.probabilities:
+        bands = policy.bands
+        concerned.update(
+            word
+            for word in evidence.probabilities
+            if not _probability(evidence.probabilities, word) < bands[word].review
+        )
+    asked = (
+        {word: _of_category(word, evidence, policy) for word in Category if word in concerned}
+        if concerned
+        else {}
+    )
+    verdict = max(
+        (found for found, _ in asked.values()), key=lambda found: found.severity, default=Verdict.PUBLISH
+    )
     if verdict is Verdict.PUBLISH:
         held = evidence.probabilities is None
         return Decision(Verdict.HOLD if held else Verdict.PUBLISH, None, (), ())
-    category = max((word for word in Category if asked[word][0] is verdict), key=lambda word: asked[word][1])
-    spoke = {word for word in Category if asked[word][0] is not Verdict.PUBLISH}
+    category = max((word for word in asked if asked[word][0] is verdict), key=lambda word: asked[word][1])
+    spoke = {word for word in asked if asked[word][0] is not Verdict.PUBLISH}
     hits = tuple(hit for hit in evidence.hits if hit.rule.category in spoke)
     scored = tuple(
         word

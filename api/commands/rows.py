@@ -1,0 +1,83 @@
+"""Read JSONL files, plain or compressed, line by line, and report a bad line instead of failing.
+
+A line longer than a post can be is bad and is passed over without being held in memory, so that a
+file that unpacks to very much more than it is does no harm.
+"""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import orjson
+
+from models.errors import InvalidInput
+
+LONGEST_TEXT: Final = 20_000
+_LONGEST_LINE: Final = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: its number from 1, and either its row or what is wrong with it."""
+
+    number: int
+    row: dict[str, Any] | None
+    problem: str | None = None
+
+
+def open_rows(path: Path) -> BinaryIO:
+    """Open a file for reading; compressed if its name ends in .gz.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be opened.
+    """
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+    if path.suffix == ".gz":
+        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=raw)), 1 << 20)
+    return raw
+
+
+def lines(stream: BinaryIO) -> Iterator[Line]:
+    """Give every line that is not blank."""
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = stream.readline(_LONGEST_LINE)
+            too_long = len(line) == _LONGEST_LINE and not line.endswith(b"\n")
+            rest = line
+            while too_long and rest and not rest.endswith(b"\n"):
+                rest = stream.readline(_LONGEST_LINE)
+        except (OSError, EOFError, zlib.error):
+            yield Line(number, None, "the file cannot be unpacked any further")
+            return
+        if not line:
+            return
+        if too_long:
+            yield Line(number, None, f"longer than {_LONGEST_LINE} bytes")
+        elif line.strip():
+            yield _parsed(number, line)
+
+
+def _parsed(number: int, line: bytes) -> Line:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return Line(number, None, "not JSON")
+    if not isinstance(row, dict):
+        return Line(number, None, "not an object")
+    text = row.get("text")
+    if not isinstance(text, str) or not text.strip():
+        return Line(number, None, "no text")
+    if len(text) > LONGEST_TEXT:
+        return Line(number, None, f"a text of more than {LONGEST_TEXT} characters")
+    return Line(number, row)

@@ -1,0 +1,130 @@
+"""Laws of the policy, for any evidence and any policy that can be made."""
+
+from types import MappingProxyType
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.vocabulary import CLAUSES, Category, Verdict
+from moderation.normalise import ViewName
+from moderation.policy import Band, Decision, Evidence, Policy, Proof, decide
+from moderation.rules import Group, Hit, Rule, RuleAction
+
+
+def rule(name: str, category: Category, action: RuleAction, *, operator: bool = False) -> Rule:
+    return Rule(
+        id=name,
+        pack="pack",
+        category=category,
+        clause=CLAUSES[category].number,
+        action=action,
+        rationale="a law needs a rule",
+        author="test",
+        views=frozenset({ViewName.PLAIN}),
+        groups=(Group(terms=frozenset({0})),),
+        operator=operator,
+    )
+
+
+ACTIONS = {
+    category: [RuleAction.SIGNAL, RuleAction.HOLD]
+    + ([RuleAction.REFER] if category is Category.SELF_HARM else [RuleAction.REMOVE])
+    for category in Category
+}
+NAMES = [f"pack.{number}" for number in range(6)]
+HITS = st.sampled_from(list(Category)).flatmap(
+    lambda category: st.builds(
+        lambda name, action, operator: Hit(rule(name, category, action, operator=operator), ((0, 1),)),
+        st.sampled_from(NAMES),
+        st.sampled_from(ACTIONS[category]),
+        st.booleans(),
+    )
+)
+SHARES = st.floats(0.0, 1.0)
+PROBABILITIES = st.dictionaries(st.sampled_from(list(Category)), SHARES | st.just(float("nan")))
+
+
+@st.composite
+def bands(draw: st.DrawFn, category: Category) -> Band:
+    with_signal, review, takedown = sorted(draw(st.lists(st.floats(0.5, 1.0), min_size=3, max_size=3)))
+    may_remove = category is not Category.SELF_HARM and draw(st.booleans())
+    return Band(review, with_signal, takedown if may_remove else None)
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    proven = draw(st.sets(st.sampled_from(NAMES)))
+    return Policy(
+        version="any",
+        bands={category: draw(bands(category)) for category in Category},
+        signals=draw(st.integers(2, 4)),
+        proven=MappingProxyType({name: Proof(0.99, "a test") for name in proven}),
+    )
+
+
+@given(st.lists(HITS, max_size=6), st.none() | PROBABILITIES, policies(), HITS)
+def test_another_hit_never_makes_the_verdict_milder(
+    found: list[Hit], scores: dict[Category, float] | None, policy: Policy, another: Hit
+) -> None:
+    before = decide(Evidence(found, scores), policy)
+    after = decide(Evidence([*found, another], scores), policy)
+
+    assert after.verdict.severity >= before.verdict.severity
+
+
+@given(st.lists(HITS, max_size=6), PROBABILITIES, policies(), st.sampled_from(list(Category)), SHARES)
+def test_a_higher_probability_never_makes_the_verdict_milder(
+    found: list[Hit], scores: dict[Category, float], policy: Policy, category: Category, rise: float
+) -> None:
+    raised = {**scores, category: min(1.0, scores.get(category, 0.0) + rise)}
+    before = decide(Evidence(found, scores), policy)
+    after = decide(Evidence(found, raised), policy)
+
+    assert after.verdict.severity >= before.verdict.severity
+
+
+@given(st.lists(HITS, max_size=6), policies())
+def test_without_a_classifier_the_verdict_is_at_least_hold(found: list[Hit], policy: Policy) -> None:
+    assert decide(Evidence(found, None), policy).verdict.severity >= Verdict.HOLD.severity
+
+
+@given(st.lists(HITS, max_size=6), st.none() | PROBABILITIES, policies())
+def test_every_evidence_has_a_decision_that_explains_itself(
+    found: list[Hit], scores: dict[Category, float] | None, policy: Policy
+) -> None:
+    decision = decide(Evidence(found, scores), policy)
+
+    if decision.verdict is Verdict.PUBLISH:
+        assert decision == Decision(Verdict.PUBLISH, None, (), ())
+    elif decision.category is None:
+        assert (decision.verdict, scores) == (Verdict.HOLD, None)
+    else:
+        spoke = {hit.rule.category for hit in decision.hits} | set(decision.scored)
+        assert decision.category in spoke
+
+
+@given(st.lists(HITS, max_size=6), st.none() | PROBABILITIES, policies())
+def test_self_harm_is_referred_and_never_removed(
+    found: list[Hit], scores: dict[Category, float] | None, policy: Policy
+) -> None:
+    decision = decide(Evidence(found, scores), policy)
+
+    assert (decision.verdict is Verdict.REFER) == (decision.category is Category.SELF_HARM)
+
+
+@given(st.lists(HITS, max_size=6), policies())
+def test_a_machine_removes_only_by_a_proven_rule_that_is_not_the_operators(
+    found: list[Hit], policy: Policy
+) -> None:
+    decision = decide(Evidence(found, {}), policy)
+
+    if decision.verdict is Verdict.REMOVE:
+        assert any(policy.removes(hit) for hit in decision.hits)
+        assert not any(policy.removes(hit) for hit in decision.hits if hit.rule.operator)
+
+
+@given(st.sampled_from(list(Category)), st.sampled_from(NAMES), policies())
+def test_a_signal_alone_never_holds(category: Category, name: str, policy: Policy) -> None:
+    signal = Hit(rule(name, category, RuleAction.SIGNAL), ((0, 1),))
+
+    assert decide(Evidence([signal, signal], {}), policy).verdict is Verdict.PUBLISH
