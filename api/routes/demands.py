@@ -1,0 +1,99 @@
+"""Collective demands: read, verified, turned down."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, status
+
+from alerts import events
+from alerts.actor import Actor
+from api.dependencies import Now, Reading, Transaction, require
+from api.schemas.alerts import Before, Identifier, Limit, Page, page_of
+from api.schemas.demands import DemandOut, RejectBody, VerifyBody
+from api.schemas.events import EventOut
+from api.security import Permission, Principal, authorise_found, scopes
+from models.errors import NotPermitted
+from models.vocabulary import DemandState, Domain
+
+router = APIRouter(prefix="/v1/demands", tags=["demands"])
+Reader = Annotated[Principal, Depends(require(Permission.DEMANDS_READ))]
+Verifier = Annotated[Principal, Depends(require(Permission.DEMANDS_VERIFY))]
+
+
+def actor_of(principal: Principal, *permissions: Permission) -> Actor:
+    """Return the actor that an account is, with the nodes at which it holds any of `permissions`.
+
+    Raises
+    ------
+    NotPermitted
+        If a key is asking: these things are done by a person.
+    """
+    if principal.is_key:
+        raise NotPermitted("this takes a person, not a key", code="person_needed")
+    nodes = {root for permission in permissions for root in scopes(principal, permission)}
+    return Actor(principal.id, principal.name, tuple(sorted(nodes)))
+
+
+@router.get("")
+def listing(
+    principal: Reader,
+    session: Reading,
+    *,
+    state: DemandState | None = None,
+    domain: Domain | None = None,
+    before: Before = None,
+    limit: Limit = 50,
+) -> Page[DemandOut]:
+    """List the demands in scope, newest first; those that too few people voice are not there."""
+    rows = events.list_demands(
+        session,
+        scopes(principal, Permission.DEMANDS_READ),
+        state=state,
+        domain=domain,
+        before=before,
+        limit=limit,
+    )
+    return page_of([DemandOut.model_validate(row) for row in rows], rows[-1].id if rows else None, limit)
+
+
+@router.get("/{demand_id}")
+def one(demand_id: Identifier, principal: Reader, session: Reading) -> DemandOut:
+    """Show one demand, without its authors."""
+    demand = events.demand_of(session, demand_id)
+    authorise_found(principal, Permission.DEMANDS_READ, demand.organisation)
+    return DemandOut.model_validate(demand)
+
+
+@router.post("/{demand_id}:verify", status_code=status.HTTP_201_CREATED)
+def verify(
+    demand_id: Identifier, body: VerifyBody, principal: Verifier, session: Transaction, now: Now
+) -> EventOut:
+    """Verify a proposed demand; it becomes an event, and by default is reported up at once."""
+    event = events.verify_demand(
+        session,
+        demand_id,
+        actor_of(principal, Permission.DEMANDS_VERIFY),
+        now=now,
+        note=body.note,
+        title=body.title,
+        domain=body.domain,
+        version=body.version,
+        report=body.report,
+        examples=body.examples,
+    )
+    return EventOut.model_validate(event)
+
+
+@router.post("/{demand_id}:reject")
+def reject(
+    demand_id: Identifier, body: RejectBody, principal: Verifier, session: Transaction, now: Now
+) -> DemandOut:
+    """Turn a proposed demand down, with a reason."""
+    demand = events.reject_demand(
+        session,
+        demand_id,
+        actor_of(principal, Permission.DEMANDS_VERIFY),
+        now=now,
+        reason=body.reason,
+        version=body.version,
+    )
+    return DemandOut.model_validate(demand)

@@ -1,0 +1,70 @@
+"""Events, reports and disposal records over HTTP."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from api.schemas.alerts import Body, Identifier, Out, Text
+from models.vocabulary import Domain, EventKind, EventState, Step
+
+
+class EventOut(Out):
+    """An event as lists show it."""
+
+    id: str
+    kind: EventKind
+    organisation: str
+    demand_id: str | None
+    title: str
+    domain: Domain
+    place: str | None
+    state: EventState
+    created_at: datetime
+    version: int
+
+
+class EntryOut(Out):
+    """One step on the disposal record."""
+
+    sequence: int
+    step: Step
+    actor_name: str
+    organisation: str
+    text: str
+    details: dict[str, Any]
+    at: datetime
+
+
+class ReportOut(BaseModel):
+    """One report: its figures, and beside them the redacted examples."""
+
+    id: str
+    sequence: int
+    reported_at: datetime
+    figures: dict[str, Any]
+    examples: list[str]
+
+
+class EventCardOut(BaseModel):
+    """One event with its reports, its record, and the steps that may be taken now."""
+
+    event: EventOut
+    reports: list[ReportOut]
+    record: list[EntryOut]
+    open_steps: list[Step]
+    case_id: str | None
+
+
+class ReportBody(Body):
+    """Report up. No `examples` lets the service choose; [] quotes nothing."""
+
+    examples: list[Identifier] | None = Field(default=None, max_length=5)
+
+
+class StepBody(Body):
+    """A step taken by hand: act, tell_users, feed_back_up, feed_back_users or note."""
+
+    step: Step
+    text: Text
+    version: int | None = Field(default=None, ge=1)
