@@ -1,0 +1,63 @@
+"""Objections that wait: somebody else than who removed the post decides."""
+
+from typing import Annotated
+
+from fastapi import Depends, Form, Request, Response
+
+from api.console import page
+from api.console.console import pages
+from api.console.views.queue import organisation_names
+from api.dependencies import Now, Transaction, require
+from api.security import Permission, Principal, scopes
+from models import audit
+from models.errors import InvalidInput
+from models.vocabulary import AppealState
+from moderation import appeals
+
+router = pages()
+
+Reader = Annotated[Principal, Depends(require(Permission.APPEALS_READ))]
+Decider = Annotated[Principal, Depends(require(Permission.APPEALS_DECIDE))]
+
+
+@router.get("/appeals")
+def listing(request: Request, principal: Reader, session: Transaction, now: Now) -> Response:
+    """Show the open objections with the posts that they are about; each look is on the audit log."""
+    found = appeals.waiting(session, scopes(principal, Permission.APPEALS_READ), principal.id)
+    for one in found:
+        audit.record(
+            session,
+            now,
+            actor=principal.actor,
+            action="post.viewed",
+            subject=f"post:{one.post.id}",
+            organisation=one.post.organisation,
+            details={"appeal": one.appeal.id},
+        )
+    names = organisation_names(session, {one.appeal.organisation for one in found})
+    return page.render(request, "appeals.html", principal=principal, appeals=found, names=names)
+
+
+@router.post("/appeals/{appeal_id}")
+def decide(
+    *,
+    appeal_id: str,
+    principal: Decider,
+    session: Transaction,
+    now: Now,
+    outcome: Annotated[AppealState, Form()],
+    answer: Annotated[str, Form(max_length=appeals.ANSWER_LIMIT)] = "",
+) -> Response:
+    """Uphold the removal or put the post back."""
+    if not answer.strip():
+        raise InvalidInput("an objection is answered", code="no_answer", field="/answer")
+    appeals.decide(
+        session,
+        appeal_id,
+        principal.id,
+        outcome,
+        answer=answer.replace("\r\n", "\n"),
+        scope=scopes(principal, Permission.APPEALS_DECIDE),
+        now=now,
+    )
+    return page.go("/appeals", f"appeal_{outcome.value}")
