@@ -28,6 +28,7 @@ from models.post import Post, PostDeletion, PostRevision
 from models.reading import Reading
 from models.review import Appeal, ReviewTask, Statement
 from models.vocabulary import MessageState, PostState, TaskState
+from moderation.drafts import can_be_key
 
 
 def delete(
@@ -48,6 +49,8 @@ def delete(
     NotFound
         If there is no such post within the scope.
     """
+    if not (can_be_key(source) and can_be_key(external_id)):
+        raise NotFound("there is no such post")
     post = session.exec(
         select(Post)
         .where(col(Post.source) == source, col(Post.external_id) == external_id)

@@ -82,6 +82,11 @@ def text_fault(value: Any, field: str, limit: int = TEXT_LIMIT) -> Fault | None:
     return None
 
 
+def can_be_key(value: str) -> bool:
+    """Return whether `value` could be the id of a post. One that could not is never looked up."""
+    return bool(value.strip()) and not _CONTROL.search(value) and not _SURROGATE.search(value)
+
+
 def draft(fields: Any, *, now: datetime) -> Draft:  # noqa: ANN401 - whatever came
     """Return the draft that `fields` describe.
 

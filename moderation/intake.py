@@ -38,7 +38,7 @@ from models.organisation import Organisation, is_under
 from models.post import Post, PostRevision
 from models.screening import Screening
 from models.vocabulary import Category, PostState, Verdict
-from moderation.drafts import Draft
+from moderation.drafts import Draft, can_be_key
 from moderation.helplines import help_document
 from moderation.pipeline import Outcome, Screener
 from moderation.screening import STATE_OF, Screened, record_many
@@ -448,6 +448,8 @@ def current(session: Session, source: str, external_id: str, *, scope: Sequence[
     Gone
         If it was deleted.
     """
+    if not (can_be_key(source) and can_be_key(external_id)):
+        raise NotFound("there is no such post")
     post = session.exec(
         select(Post).where(col(Post.source) == source, col(Post.external_id) == external_id)
     ).first()

@@ -1,0 +1,164 @@
+"""What goes in and out of statements of reasons and objections."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.review import Appeal
+from models.vocabulary import CLAUSES, AppealState, Category
+from moderation.appeals import ANSWER_LIMIT, TEXT_LIMIT, OpenAppeal
+from moderation.statements import StatementView, link
+
+
+class WordsOut(BaseModel):
+    """One meaning in both languages."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    zh: str
+    en: str
+
+
+class RuleOut(BaseModel):
+    """The published rule."""
+
+    number: str
+    name: WordsOut
+    rule: WordsOut
+
+
+def rule_out(category: Category) -> RuleOut:
+    """Return the published rule of a category."""
+    clause = CLAUSES[category]
+    return RuleOut(
+        number=clause.number,
+        name=WordsOut.model_validate(clause.name),
+        rule=WordsOut.model_validate(clause.rule),
+    )
+
+
+class AppealIn(BaseModel):
+    """An author's objection, by the statement's token."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: str = Field(min_length=1, max_length=64)
+    text: str = Field(max_length=TEXT_LIMIT)
+
+
+class AppealOut(BaseModel):
+    """Where an objection stands, as its author may know it: never who decided."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    state: AppealState
+    submitted_at: datetime
+    decided_at: datetime | None
+    answer: str | None
+
+    @classmethod
+    def of(cls, appeal: Appeal) -> "AppealOut":
+        """Return an objection as it goes out."""
+        return cls.model_validate(appeal)
+
+
+class HowToAppeal(BaseModel):
+    """Where to object, and until when."""
+
+    possible: bool
+    until: datetime
+    page: str
+    endpoint: str = "/v1/appeals"
+
+
+class StatementOut(BaseModel):
+    """A statement of reasons: the rule broken, the passage, whether a machine decided, how to object."""
+
+    source: str
+    external_id: str
+    revision: int
+    restriction: str
+    category: Category
+    rule: RuleOut
+    reason: str
+    passages: list[str] = Field(description="Looked up as you read; empty once the post is deleted.")
+    spans: list[tuple[int, int]] = Field(description="In code points; empty: the whole post.")
+    automated_detection: bool
+    automated_decision: bool
+    issued_at: datetime
+    withdrawn_at: datetime | None
+    deleted: bool
+    appeal: AppealOut | None
+    how_to_appeal: HowToAppeal
+
+    @classmethod
+    def of(cls, view: StatementView, now: datetime) -> "StatementOut":
+        """Return a statement as it goes out."""
+        statement, post = view.statement, view.post
+        return cls(
+            source=post.source,
+            external_id=post.external_id,
+            revision=statement.revision,
+            restriction=statement.restriction,
+            category=statement.category,
+            rule=rule_out(statement.category),
+            reason=statement.reason,
+            passages=list(view.passages),
+            spans=[(start, end) for start, end in statement.passages],
+            automated_detection=statement.automated_detection,
+            automated_decision=statement.automated_decision,
+            issued_at=statement.issued_at,
+            withdrawn_at=statement.withdrawn_at,
+            deleted=view.deleted,
+            appeal=AppealOut.of(view.appeal) if view.appeal else None,
+            how_to_appeal=HowToAppeal(
+                possible=view.can_appeal(now), until=statement.appeal_until, page=link(statement)
+            ),
+        )
+
+
+class OpenAppealOut(BaseModel):
+    """An objection that waits for somebody else than who removed the post."""
+
+    id: str
+    organisation: str
+    submitted_at: datetime
+    text: str
+    post_id: str
+    post_text: str
+    category: Category
+    rule: RuleOut
+    reason: str
+    spans: list[tuple[int, int]]
+    automated_decision: bool
+    may_decide: bool
+
+    @classmethod
+    def of(cls, found: OpenAppeal) -> "OpenAppealOut":
+        """Return an open objection as it goes out."""
+        appeal, statement = found.appeal, found.statement
+        return cls(
+            id=appeal.id,
+            organisation=appeal.organisation,
+            submitted_at=appeal.submitted_at,
+            text=appeal.text or "",
+            post_id=found.post.id,
+            post_text=found.text,
+            category=statement.category,
+            rule=rule_out(statement.category),
+            reason=statement.reason,
+            spans=[(start, end) for start, end in statement.passages],
+            automated_decision=statement.automated_decision,
+            may_decide=found.may_decide,
+        )
+
+
+class AppealDecisionIn(BaseModel):
+    """Uphold the removal or reverse it; the author reads the answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    outcome: Literal[AppealState.UPHELD, AppealState.REVERSED]
+    answer: str = Field(max_length=ANSWER_LIMIT)
