@@ -4,17 +4,33 @@ Neighbours: `wiring` makes the service it runs on; `problems` turns errors into 
 `security` decides who may do what.
 """
 
-import importlib
-import importlib.util
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from api import logging
+from api import logging, problems
+from api.console import console
 from api.middleware import BodyLimit, RequestLog, SecurityHeaders
+from api.routes import (
+    accounts,
+    appeals,
+    cases,
+    demands,
+    events,
+    health,
+    inbox,
+    keys,
+    organisations,
+    posts,
+    public,
+    reviews,
+    settings,
+    sign_in,
+    statements,
+    webhooks,
+)
 from api.routes.public import Published
 from api.settings import Settings
 from api.timetable import Timetable, jobs_of
@@ -68,23 +84,25 @@ def application() -> FastAPI:
     return create_app(build_service(settings))
 
 
-ROUTES = (
-    "health", "sign_in", "public", "accounts", "keys", "organisations", "settings",
-    "posts", "review", "reviews", "appeals", "statements", "demands", "events", "cases", "inbox",
-    "webhooks", "figures", "rules", "openness", "deliveries", "audit",
-)  # fmt: skip
-
-
 def _install(app: FastAPI) -> None:
-    names = [f"api.routes.{name}" for name in ROUTES] + ["api.problems", "api.console.console"]
-    for name in names:
-        try:
-            if importlib.util.find_spec(name) is None:
-                continue
-            module = importlib.import_module(name)
-            if hasattr(module, "install"):
-                module.install(app)
-            else:
-                app.include_router(module.router)
-        except (ImportError, AttributeError) as error:
-            sys.stderr.write(f"not there yet: {name}: {error}\n")
+    problems.install(app)
+    for module in (
+        health,
+        public,
+        sign_in,
+        posts,
+        reviews,
+        appeals,
+        statements,
+        demands,
+        events,
+        cases,
+        inbox,
+        webhooks,
+        accounts,
+        keys,
+        organisations,
+        settings,
+    ):
+        app.include_router(module.router)
+    console.install(app)

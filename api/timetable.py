@@ -39,13 +39,8 @@ def jobs_of(service: Service) -> list[Job]:
     from alerts.jobs import deliver_due  # noqa: PLC0415 - the command line needs the table, not the rooms
     from sentiment.jobs import group_due, read_due  # noqa: PLC0415 - as above
 
-    settings = service.settings
-
-    def read(now: datetime) -> object:
-        return read_due(service.database, service.bundle, service.sentiment, now)
-
-    def group(now: datetime) -> object:
-        return group_due(service.database, service.bundle, service.sentiment, now)
+    settings, bundle = service.settings, service.bundle
+    jobs: list[Job] = []
 
     def deliver(now: datetime) -> object:
         return deliver_due(service.database, service.channels, service.alerts, now)
@@ -54,9 +49,17 @@ def jobs_of(service: Service) -> list[Job]:
         with service.database.transaction() as session:
             return sessions.forget_expired(session, now)
 
+    if bundle is not None:
+        # Without a bundle nothing is published by itself, and there is nothing to read with.
+        def read(now: datetime) -> object:
+            return read_due(service.database, bundle, service.sentiment, now)
+
+        def group(now: datetime) -> object:
+            return group_due(service.database, bundle, service.sentiment, now)
+
+        jobs += [Job("read", settings.read_seconds, read), Job("group", settings.group_seconds, group)]
     return [
-        Job("read", settings.read_seconds, read),
-        Job("group", settings.group_seconds, group),
+        *jobs,
         Job("deliver", settings.deliver_seconds, deliver),
         Job("forget_sign_ins", settings.sweep_seconds, forget),
     ]

@@ -8,21 +8,24 @@ Neighbours: `settings` reads the environment; the rooms' own settings classes ta
 
 import hashlib
 import hmac
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from itsdangerous import Signer
 
+from alerts.settings import AlertsSettings
 from api.settings import Settings
 from models.database import Database
+from moderation.settings import ModerationSettings
+from sentiment.settings import SentimentSettings
 
 if TYPE_CHECKING:
+    from alerts.channels import Channel
     from learning.bundle import Bundle
     from moderation.pipeline import Screener
 
@@ -62,14 +65,16 @@ class Service:
     keys: Keys
     screener: "Screener | None" = None
     bundle: "Bundle | None" = None
-    moderation: Any = None
-    sentiment: Any = None
-    alerts: Any = None
-    channels: Mapping[str, Any] = field(default_factory=dict)
+    moderation: ModerationSettings = field(default_factory=ModerationSettings)
+    sentiment: SentimentSettings = field(default_factory=SentimentSettings)
+    alerts: AlertsSettings = field(default_factory=AlertsSettings)
+    channels: Mapping[str, "Channel"] = field(default_factory=dict)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     def close(self) -> None:
         """Give every connection back."""
+        for channel in self.channels.values():
+            channel.close()
         self.database.close()
 
 
@@ -91,28 +96,20 @@ def build_service(settings: Settings, *, models: bool = True) -> Service:
         keys=Keys(settings.secret_bytes()),
     )
     if models:
-        try:
-            _furnish(service)
-        except ImportError as error:
-            sys.stderr.write(f"not there yet: {error}\n")
+        _furnish(service)
     return service
 
 
 def _furnish(service: Service) -> None:
     # Imported here, because a command about accounts must not wait for a classifier's libraries.
+    from alerts.channels import channels  # noqa: PLC0415
     from learning.bundle import load_bundle  # noqa: PLC0415
     from moderation.pipeline import load_screener  # noqa: PLC0415
-    from moderation.settings import ModerationSettings  # noqa: PLC0415
 
     settings = service.settings
     service.bundle = None if settings.bundle == NO_BUNDLE else load_bundle(settings.bundle)
     service.moderation = ModerationSettings(operator_rulebooks=settings.rulebooks)
     service.screener = load_screener(service.moderation, service.bundle)
-    from alerts.channels import channels  # noqa: PLC0415
-    from alerts.settings import AlertsSettings  # noqa: PLC0415
-    from sentiment.settings import SentimentSettings  # noqa: PLC0415
-
-    service.sentiment = SentimentSettings()
     service.alerts = AlertsSettings(allow_private=settings.allow_private_webhooks)
     service.channels = channels(service.alerts)
 
