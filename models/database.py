@@ -57,6 +57,7 @@ def _sqlite_engine(url: str) -> Engine:
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
+            "secure_delete = ON",  # what is deleted is overwritten, and not only unlinked
             f"busy_timeout = {SQLITE_BUSY_MS}",
             "cache_size = -64000",
         ):
