@@ -20,11 +20,12 @@ import numpy as np
 from learning.bundle import Bundle
 from models.errors import CharterViolation
 from models.vocabulary import CLAUSES, Category, ReasonSource, Verdict
+from moderation.context import talks_about_words
 from moderation.normalise import Folded, fold
 from moderation.policy import Evidence, Policy, decide, load_policy
 from moderation.protected import Breach, ProtectedText, described, load_suite
 from moderation.rulebook import Rulebook, activate, read_rulebook
-from moderation.rules import Hit, Span
+from moderation.rules import Span
 from moderation.settings import SHIPPED_RULEBOOKS, SHIPPED_SUITE, ModerationSettings
 
 _CATEGORIES: Final = tuple(Category)
@@ -83,7 +84,10 @@ class Screener:
         folded = [fold(text) for text in texts]
         hits = [self.rulebook.hits(view) for view in folded]
         probabilities = self._probabilities(texts, folded)
-        return [self._outcome(*evidence) for evidence in zip(hits, probabilities, strict=True)]
+        return [
+            self._outcome(Evidence(found, scores, about_words=talks_about_words(view)))
+            for found, scores, view in zip(hits, probabilities, folded, strict=True)
+        ]
 
     def _probabilities(
         self, texts: Sequence[str], folded: Sequence[Folded]
@@ -99,8 +103,9 @@ class Screener:
             result[place] = np.fmax(result[place], scores[row])
         return [dict(zip(_CATEGORIES, row, strict=True)) for row in result.tolist()]
 
-    def _outcome(self, hits: tuple[Hit, ...], probabilities: Mapping[Category, float] | None) -> Outcome:
-        decision = decide(Evidence(hits, probabilities), self.policy)
+    def _outcome(self, evidence: Evidence) -> Outcome:
+        decision = decide(evidence, self.policy)
+        probabilities = evidence.probabilities
         reasons = [
             Reason(ReasonSource.RULE, hit.rule.id, hit.rule.category, hit.rule.clause, hit.spans, None)
             for hit in decision.hits

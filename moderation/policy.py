@@ -93,10 +93,15 @@ Probabilities = Mapping[Category, float]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about one post. `probabilities` is None where no classifier was loaded."""
+    """What is known about one post.
+
+    `probabilities` is None where no classifier was loaded. `about_words` says that the post talks about
+    harmful words (`context`): then no probability alone acts on it, except to refer it to help.
+    """
 
     hits: Sequence[Hit]
     probabilities: Probabilities | None
+    about_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +125,12 @@ def _of_category(category: Category, evidence: Evidence, policy: Policy) -> tupl
     acting = [hit for hit in hits if hit.rule.action is not RuleAction.SIGNAL]
     probability = _probability(evidence.probabilities, category)
     band = policy.bands[category]
-    by_score = probability >= (band.with_signal if hits else band.review)
+    speaks = bool(hits) or not evidence.about_words or category is Category.SELF_HARM
+    by_score = speaks and probability >= (band.with_signal if hits else band.review)
     verdict = Verdict.PUBLISH
     if acting or by_score or signals >= policy.signals:
         verdict = Verdict.REFER if category is Category.SELF_HARM else Verdict.HOLD
-    removable = band.takedown is not None and probability >= band.takedown
+    removable = speaks and band.takedown is not None and probability >= band.takedown
     if verdict is Verdict.HOLD and (removable or any(policy.removes(hit) for hit in acting)):
         verdict = Verdict.REMOVE
     return verdict, probability + (1.0 if acting else 0.0) + 0.1 * min(len(acting), 5)

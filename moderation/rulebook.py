@@ -343,7 +343,7 @@ def _views(value: object, where: str) -> frozenset[ViewName]:
     try:
         views = frozenset(ViewName(name) for name in _texts(value, f"{where}: views"))
     except ValueError as error:
-        raise ConfigurationError(f"{where}: {error}") from error
+        raise ConfigurationError(f"{where}: views has a name that is no view: {error}") from error
     if not views:
         raise ConfigurationError(f"{where}: a rule looks in at least one view")
     return views

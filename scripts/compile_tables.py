@@ -74,11 +74,12 @@ def confusables(source: Path) -> list[str]:
 def joins(folder: Path, words: set[str]) -> list[str]:
     """Give a line for each pair of parts that is unusual as text, and the character that they make."""
     inside = {first + second for word in words for first, second in pairwise(word)}
+    written = {character for word in words for character in word if "一" <= character <= "鿿"}
     simplify = opencc.OpenCC("t2s").convert
     rows: dict[str, str] = {}
     for line in lines(folder / "chaizi-jt.txt.gz"):
         character, *splits = line.split("\t")
-        if len(character) != 1 or not is_simplified(character):
+        if character not in written or not is_simplified(character):
             continue
         for split in splits:
             parts = split.split(" ")

@@ -5,7 +5,6 @@ file that unpacks to very much more than it is does no harm.
 """
 
 import gzip
-import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,12 +37,11 @@ def open_rows(path: Path) -> BinaryIO:
         If the file cannot be opened.
     """
     try:
-        raw = path.open("rb")
+        if path.suffix == ".gz":
+            return cast("BinaryIO", gzip.open(path, "rb"))
+        return path.open("rb")
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
-    if path.suffix == ".gz":
-        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=raw)), 1 << 20)
-    return raw
 
 
 def lines(stream: BinaryIO) -> Iterator[Line]:

@@ -62,23 +62,42 @@ def policies(draw: st.DrawFn) -> Policy:
     )
 
 
-@given(st.lists(HITS, max_size=6), st.none() | PROBABILITIES, policies(), HITS)
+@given(
+    found=st.lists(HITS, max_size=6),
+    scores=st.none() | PROBABILITIES,
+    policy=policies(),
+    another=HITS,
+    about_words=st.booleans(),
+)
 def test_another_hit_never_makes_the_verdict_milder(
-    found: list[Hit], scores: dict[Category, float] | None, policy: Policy, another: Hit
+    *, found: list[Hit], scores: dict[Category, float] | None, policy: Policy, another: Hit, about_words: bool
 ) -> None:
-    before = decide(Evidence(found, scores), policy)
-    after = decide(Evidence([*found, another], scores), policy)
+    before = decide(Evidence(found, scores, about_words), policy)
+    after = decide(Evidence([*found, another], scores, about_words), policy)
 
     assert after.verdict.severity >= before.verdict.severity
 
 
-@given(st.lists(HITS, max_size=6), PROBABILITIES, policies(), st.sampled_from(list(Category)), SHARES)
+@given(
+    found=st.lists(HITS, max_size=6),
+    scores=PROBABILITIES,
+    policy=policies(),
+    category=st.sampled_from(list(Category)),
+    rise=SHARES,
+    about_words=st.booleans(),
+)
 def test_a_higher_probability_never_makes_the_verdict_milder(
-    found: list[Hit], scores: dict[Category, float], policy: Policy, category: Category, rise: float
+    *,
+    found: list[Hit],
+    scores: dict[Category, float],
+    policy: Policy,
+    category: Category,
+    rise: float,
+    about_words: bool,
 ) -> None:
     raised = {**scores, category: min(1.0, scores.get(category, 0.0) + rise)}
-    before = decide(Evidence(found, scores), policy)
-    after = decide(Evidence(found, raised), policy)
+    before = decide(Evidence(found, scores, about_words), policy)
+    after = decide(Evidence(found, raised, about_words), policy)
 
     assert after.verdict.severity >= before.verdict.severity
 
