@@ -21,6 +21,7 @@ class Demand(Record, table=True):
     __table_args__ = (sa.Index("ix_demand_board", "state", "organisation", "last_posted_at"),)
 
     title: str = Field(max_length=200)
+    titled_by: str | None = Field(default=None, max_length=120)
     domain: Domain = word(Domain)
     organisation: str = place_in_tree(index=False)
     place: str | None = Field(default=None, max_length=120)
@@ -52,6 +53,22 @@ class DemandMember(Record, table=True):
     probability: float
     parts: dict[str, Any] = document()
     joined_at: datetime = moment()
+
+
+class DemandFact(Record, table=True):
+    """What a person said about a post and a demand; every later run of the grouping keeps it."""
+
+    __table_args__ = (
+        UniqueConstraint("demand_id", "post_id"),
+        sa.Index("ix_demand_fact_post", "post_id"),
+    )
+
+    demand_id: str = Field(foreign_key="demand.id", max_length=32)
+    post_id: str = Field(foreign_key="post.id", max_length=32)
+    belongs: bool
+    reason: str = body()
+    decided_by: str = Field(max_length=120)
+    decided_at: datetime = moment()
 
 
 class Setting(Record, table=True):

@@ -1,0 +1,1 @@
+"""Collective demands: which posts voice one need, what it is called, and when it is proposed."""

@@ -1,0 +1,264 @@
+"""Group posts that voice one need. Pure: no clock, no database, no randomness.
+
+Copies fold first. Then pairs of posts are scored inside blocks (one organisation, one domain), and
+groups are joined by the *mean* probability over all their pairs, best first: one post that is near
+to two groups does not chain them. What a person said binds above every probability, and a demand
+that was proposed is kept whole: it may gain posts, and never becomes one with another.
+
+The result does not depend on the order of the items.
+
+Neighbours: `scoring` compares two posts; `constraints` holds what a person said; `grouping` keeps
+the result.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from sentiment.demand.constraints import Constraints
+from sentiment.demand.scoring import FloatArray, Item, Profiles, Scorer, parts, profile
+
+WHOLE: Final = 1500
+"""Up to so many items every pair is scored; above, only pairs inside one block."""
+
+BLOCK: Final = 512
+"""Rows of one block; a larger one is cut along time, each piece compared with the next as well."""
+
+FLOOR: Final = 0.02
+"""Pairs below this probability count as nothing."""
+
+NEAREST: Final = 64
+"""Pairs that are kept for one item in one block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One post of a group: how probably it belongs, and what spoke for it most (logits)."""
+
+    key: str
+    probability: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Posts of one need. `kept` is the id of the demand that it continues, if that is fixed."""
+
+    members: tuple[Member, ...]
+    kept: str | None = None
+
+
+@dataclass
+class _Joining:
+    """The state of the joining: groups, the sums of probability between them, and what may not meet."""
+
+    members: dict[int, list[int]]
+    links: dict[int, dict[int, float]]
+    kept: dict[int, str]
+    apart: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def mean(self, left: int, right: int) -> float:
+        return self.links[left].get(right, 0.0) / (len(self.members[left]) * len(self.members[right]))
+
+    def may_join(self, left: int, right: int) -> bool:
+        return right not in self.apart[left] and not (left in self.kept and right in self.kept)
+
+    def join(self, left: int, right: int) -> int:
+        """Make one group of two; the smaller number stays, so that the result has one name."""
+        stays, goes = min(left, right), max(left, right)
+        self.members[stays] += self.members.pop(goes)
+        if goes in self.kept:
+            self.kept[stays] = self.kept.pop(goes)
+        for other, weight in self.links.pop(goes).items():
+            self.links[other].pop(goes)
+            if other != stays:
+                self.links[stays][other] = self.links[stays].get(other, 0.0) + weight
+                self.links[other][stays] = self.links[stays][other]
+        for other in self.apart.pop(goes, set()):
+            self.apart[other].discard(goes)
+            self.apart[other].add(stays)
+            self.apart[stays].add(other)
+        return stays
+
+
+def cluster(
+    items: Sequence[Item],
+    scorer: Scorer,
+    *,
+    fixed: Mapping[str, str] | None = None,
+    constraints: Constraints | None = None,
+) -> list[Group]:
+    """Return the groups of `items`, each item in exactly one, the oldest group first.
+
+    Parameters
+    ----------
+    items
+        The posts of the window; keys are unique.
+    scorer
+        What two posts are compared with, and from which mean probability groups join.
+    fixed
+        For posts that stay where they are, the id of their demand.
+    constraints
+        What a person said. A contradiction is obeyed as a must-link here, and is for
+        `Constraints.contradictions` to show.
+    """
+    if not items:
+        return []
+    ordered = sorted(items, key=lambda item: (item.day, item.key))
+    profiles = profile(ordered)
+    links = _links(ordered, profiles, scorer)
+    state = _start(ordered, links, dict(fixed or {}), constraints or Constraints())
+    _join_all(state, scorer.join)
+    groups = [
+        Group(_members(ordered, profiles, scorer, rows), state.kept.get(name))
+        for name, rows in state.members.items()
+    ]
+    return sorted(groups, key=lambda group: group.members[0].key)
+
+
+def _links(items: Sequence[Item], profiles: Profiles, scorer: Scorer) -> dict[int, dict[int, float]]:
+    """Return the probability of every pair of rows that is worth keeping, in both directions."""
+    links: dict[int, dict[int, float]] = {row: {} for row in range(len(items))}
+    for rows, columns in _blocks(items, profiles):
+        probable = scorer.probabilities(parts(profiles, rows, columns))
+        probable[rows[:, None] == columns[None, :]] = 0.0
+        for row, at in enumerate(_strongest(probable)):
+            left = int(rows[row])
+            for column in at:
+                right = int(columns[column])
+                links[left][right] = links[right][left] = float(probable[row, column])
+    return links
+
+
+def _strongest(probable: FloatArray) -> Iterable[npt.NDArray[np.int64]]:
+    """Yield for each row the columns that are kept: the strongest, and none below the floor."""
+    for row in probable:
+        at = np.flatnonzero(row >= FLOOR)
+        if len(at) > NEAREST and len(row) > WHOLE // 2:
+            at = at[np.argpartition(-row[at], NEAREST)[:NEAREST]]
+        yield at
+
+
+def _blocks(
+    items: Sequence[Item], profiles: Profiles
+) -> Iterable[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Yield rows and columns whose pairs are scored. Work grows with n times the size of a block."""
+    if len(items) <= WHOLE:
+        every = np.arange(len(items), dtype=np.int64)
+        yield every, every
+        return
+    blocks: dict[tuple[str, int], list[int]] = defaultdict(list)
+    best = profiles.domains.argmax(axis=1)
+    for row, item in enumerate(items):
+        if not profiles.on_common_board[row]:
+            blocks[item.organisation, -1].append(row)
+        blocks["", int(best[row])].append(row)
+    for block in blocks.values():
+        rows = np.array(block, dtype=np.int64)
+        for start in range(0, len(rows), BLOCK):
+            yield rows[start : start + BLOCK], rows[start : start + 2 * BLOCK]
+
+
+def _start(
+    items: Sequence[Item],
+    links: dict[int, dict[int, float]],
+    fixed: dict[str, str],
+    constraints: Constraints,
+) -> _Joining:
+    """Return the groups to begin with: copies, fixed demands and must-links are already one."""
+    state = _Joining({row: [row] for row in range(len(items))}, links, {})
+    name = list(range(len(items)))
+
+    def join(left: int, right: int) -> None:
+        one, other = name[left], name[right]
+        if one != other:
+            stays = state.join(one, other)
+            for row in state.members[stays]:
+                name[row] = stays
+
+    rows = {item.key: row for row, item in enumerate(items)}
+    leaders = constraints.groups(rows)
+    for key, leader in leaders.items():
+        join(rows[key], rows[leader])
+    apart = [
+        (rows[link.left], rows[link.right])
+        for link in constraints.cannot
+        if link.left in rows and link.right in rows
+    ]
+    for left, right in apart:
+        if name[left] != name[right]:
+            state.apart[name[left]].add(name[right])
+            state.apart[name[right]].add(name[left])
+    first: dict[str, int] = {}
+    for row, item in enumerate(items):
+        demand = fixed.get(item.key)
+        if demand is None:
+            continue
+        begun = name[first.setdefault(demand, row)]
+        if begun == name[row] or (name[row] not in state.kept and name[row] not in state.apart[begun]):
+            state.kept[begun] = demand
+            join(begun, row)
+    copies: dict[tuple[str, str], int] = {}
+    for row, item in enumerate(items):
+        if item.copy_of:
+            original = copies.setdefault((item.copy_of, item.organisation), row)
+            if name[original] != name[row] and state.may_join(name[original], name[row]):
+                join(original, row)
+    return state
+
+
+def _join_all(state: _Joining, least: float) -> None:
+    """Join the two groups of the highest mean probability until none reaches `least`."""
+    version = dict.fromkeys(state.members, 0)
+    heap: list[tuple[float, int, int, int, int]] = []
+
+    def offer(left: int, right: int) -> None:
+        mean = state.mean(left, right)
+        if mean >= least and state.may_join(left, right):
+            one, other = min(left, right), max(left, right)
+            heapq.heappush(heap, (-mean, one, other, version[one], version[other]))
+
+    for left, others in state.links.items():
+        for right in others:
+            if left < right:
+                offer(left, right)
+    while heap:
+        _, left, right, seen_left, seen_right = heapq.heappop(heap)
+        if left not in state.members or right not in state.members:
+            continue
+        if (version[left], version[right]) != (seen_left, seen_right):
+            continue
+        stays = state.join(left, right)
+        version[stays] += 1
+        for other in state.links[stays]:
+            offer(stays, other)
+
+
+def _members(
+    items: Sequence[Item], profiles: Profiles, scorer: Scorer, rows: Sequence[int]
+) -> tuple[Member, ...]:
+    """Return the members of one group, oldest first, each judged by its likeness to the others.
+
+    The probability of a join is the mean over the three nearest other members; the parts are those
+    of the nearest.
+    """
+    at = np.array(sorted(rows), dtype=np.int64)
+    if len(at) == 1:
+        return (Member(items[at[0]].key, 1.0, {}),)
+    values = parts(profiles, at, at)
+    probable = scorer.probabilities(values)
+    np.fill_diagonal(probable, -1.0)
+    nearest = -np.sort(-probable, axis=1)[:, : min(3, len(at) - 1)]
+    return tuple(
+        Member(
+            items[row].key,
+            round(float(nearest[place].mean()), 4),
+            scorer.shares(values[place, int(probable[place].argmax())]),
+        )
+        for place, row in enumerate(at)
+    )

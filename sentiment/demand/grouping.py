@@ -1,0 +1,500 @@
+"""Group the needs of the window into demands, and propose what enough people voice.
+
+One run reads the window, groups it with no lock held (`clustering`, pure), and writes the result in
+one transaction. A demand that was ever proposed keeps its id and its posts, and may gain some; one
+that is only gathering is formed anew by every run. A post that was withdrawn leaves its demand, and
+a proposed demand that falls below the number of people goes back to gathering.
+
+It refuses to count posts: only distinct authors count. It groups nothing of the domain *none*
+(charter, 6), and proposes nothing below the number of people in force (charter, 5).
+
+Neighbours: `reading` leaves what is grouped; `officers` is what a person does with it; `threshold`.
+"""
+
+import hashlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+from sqlmodel import Session, col, delete, select, update
+
+from learning.bundle import Bundle
+from models.audit import record
+from models.base import new_id
+from models.database import Database
+from models.demand import Demand, DemandFact, DemandMember
+from models.organisation import Organisation, ancestors
+from models.post import Post, PostRevision
+from models.reading import Reading
+from models.vocabulary import DOMAIN_WORDS, DemandState, Domain, PostState
+from sentiment.demand import naming
+from sentiment.demand.clustering import Group, Member, cluster
+from sentiment.demand.constraints import CannotLink, Constraints, MustLink
+from sentiment.demand.scoring import FloatArray, Item, Scorer, load_scorer, terms_of
+from sentiment.demand.threshold import minimum_for, minimums
+from sentiment.place import common_place
+from sentiment.settings import SentimentSettings
+from sentiment.topics import DOMAINS, load_topics
+
+GATHERS_FROM: Final = 3
+"""People from which posts alike are kept as a demand that gathers."""
+
+MOSTLY: Final = 0.7
+"""Share of a demand's posts that stand under the organisation it is said to be of."""
+
+OPEN: Final = (DemandState.GATHERING, DemandState.PROPOSED, DemandState.VERIFIED)
+ACTOR: Final = "job:grouping"
+SHORTEST_COPY: Final = 8
+"""Characters from which two equal texts are copies, and not two people who wrote the same word."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingReport:
+    """What one run did. `grouped` counts posts that were new to it."""
+
+    grouped: int = 0
+    joined: int = 0
+    left: int = 0
+    proposed: tuple[str, ...] = ()
+    fell_back: int = 0
+    contradictions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """A post of the window with what a demand's row is made from."""
+
+    item: Item
+    revision: int
+    created_at: datetime
+    domain: Domain
+    words: tuple[str, ...]
+
+
+@dataclass
+class _Window:
+    """Everything one run reads before it groups."""
+
+    posts: dict[str, _Post] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    members: dict[str, str] = field(default_factory=dict)
+    fixed: set[str] = field(default_factory=set)
+    facts: list[tuple[str, str, bool]] = field(default_factory=list)
+    nodes: set[str] = field(default_factory=set)
+    minimums: dict[str, int] = field(default_factory=dict)
+    changed: bool = False
+
+
+def item_of(
+    key: str,
+    author: str,
+    organisation: str,
+    posted: datetime,
+    text: str,
+    vector: FloatArray,
+    domain: Domain,
+    domain_probability: float,
+    need: float,
+    place: str | None,
+) -> Item:
+    """Return what grouping knows of one post."""
+    domains = np.full(len(DOMAINS), (1 - domain_probability) / (len(DOMAINS) - 1), dtype=np.float32)
+    domains[DOMAINS.index(domain)] = domain_probability
+    folded = re.sub(r"\W+", "", text).lower()
+    copy_of = hashlib.sha256(folded.encode()).hexdigest()[:16] if len(folded) >= SHORTEST_COPY else ""
+    return Item(
+        key=key,
+        author=author,
+        organisation=organisation,
+        day=posted.timestamp() / 86_400,
+        terms=terms_of(text),
+        topics=load_topics().profile(text),
+        vector=vector,
+        domain=domains,
+        need=need,
+        copy_of=copy_of,
+        place=place,
+    )
+
+
+def group_due(
+    database: Database, bundle: Bundle, settings: SentimentSettings, now: datetime
+) -> GroupingReport:
+    """Group what was read since the last run, together with the rest of the window.
+
+    A run with nothing new changes nothing. Killed at any point, it leaves the last state whole.
+    """
+    scorer = load_scorer()
+    with database.reading() as session:
+        window = _read_window(session, bundle, settings, scorer, now)
+    groups: list[Group] = []
+    constraints = _constraints(window)
+    if window.due or window.changed:
+        groups = cluster(
+            [post.item for post in window.posts.values()],
+            scorer,
+            fixed={
+                key: demand
+                for key, demand in window.members.items()
+                if demand in window.fixed and key in window.posts
+            },
+            constraints=constraints,
+        )
+    with database.transaction() as session:
+        return _write(session, window, groups, settings, now, constraints)
+
+
+def _read_window(
+    session: Session, bundle: Bundle, settings: SentimentSettings, scorer: Scorer, now: datetime
+) -> _Window:
+    window = _Window()
+    window.due = {
+        post: revision
+        for post, revision in session.exec(
+            select(Reading.post_id, Reading.revision).where(col(Reading.clustered_at).is_(None))
+        )
+    }
+    demands = session.exec(
+        select(Demand.id, Demand.state, Demand.proposed_at, Demand.posts).where(col(Demand.state).in_(OPEN))
+    ).all()
+    window.fixed = {
+        demand
+        for demand, state, proposed_at, _ in demands
+        if state is not DemandState.GATHERING or proposed_at is not None
+    }
+    counts = _counts(session)
+    window.changed = any(counts.get(demand, (0, 0))[0] != posts for demand, _, _, posts in demands)
+    if not window.due and not window.changed:
+        return window
+    window.members = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
+    window.facts = [
+        (post, demand, belongs)
+        for post, demand, belongs in session.exec(
+            select(DemandFact.post_id, DemandFact.demand_id, DemandFact.belongs).order_by(
+                col(DemandFact.decided_at), col(DemandFact.id)
+            )
+        )
+    ]
+    window.nodes = set(session.exec(select(Organisation.path)))
+    window.minimums = minimums(session)
+    open_demands = {demand for demand, _, _, _ in demands}
+    rows = session.execute(_candidates(scorer, now - settings.window))
+    for reading, author, text in rows:
+        if window.members.get(reading.post_id, "") not in {"", *open_demands}:
+            continue  # It belongs to a demand that was rejected or closed, and stays there.
+        window.posts[reading.post_id] = _post(reading, author, text, bundle)
+    return window
+
+
+def _candidates(scorer: Scorer, since: datetime) -> sa.Select[Any]:
+    """Return the query for the posts of the window that may stand in a demand."""
+    return (
+        select(Reading, Post.author, PostRevision.text)
+        .join(Post, col(Post.id) == col(Reading.post_id))
+        .join(
+            PostRevision,
+            sa.and_(
+                col(PostRevision.post_id) == col(Reading.post_id),
+                col(PostRevision.revision) == col(Reading.revision),
+            ),
+        )
+        .where(
+            Post.state == PostState.PUBLISHED,
+            Post.revision == Reading.revision,
+            col(Reading.posted_at) > since,
+            col(Reading.need_probability) >= scorer.need,
+            Reading.domain != Domain.NONE,
+        )
+        .order_by(col(Reading.posted_at), col(Reading.post_id))
+    )
+
+
+def _post(reading: Reading, author: str, text: str | None, bundle: Bundle) -> _Post:
+    vector = np.frombuffer(reading.vector or b"", dtype="<f2").astype(np.float32)
+    if reading.bundle != bundle.name:
+        # Vectors of two bundles cannot be compared: this post is judged by its other parts.
+        vector = np.zeros_like(_vector_of(bundle))
+    return _Post(
+        item=item_of(
+            reading.post_id,
+            author,
+            reading.organisation,
+            reading.posted_at,
+            text or "",
+            vector,
+            reading.domain,
+            reading.domain_probability,
+            reading.need_probability,
+            reading.place,
+        ),
+        revision=reading.revision,
+        created_at=reading.posted_at,
+        domain=reading.domain,
+        words=tuple(naming.words_of(text or "")),
+    )
+
+
+def _vector_of(bundle: Bundle) -> FloatArray:
+    return bundle.encode([""])[0]
+
+
+def _constraints(window: _Window) -> Constraints:
+    """Return what persons said, as links between posts.
+
+    A post that belongs is bound to the demand's other confirmed posts; one that does not is parted
+    from every post that the demand keeps.
+    """
+    confirmed: dict[str, list[str]] = defaultdict(list)
+    for post, demand, belongs in window.facts:
+        if belongs and post in window.posts:
+            confirmed[demand].append(post)
+    kept: dict[str, list[str]] = defaultdict(list)
+    for post, demand in window.members.items():
+        if post in window.posts:
+            kept[demand].append(post)
+    must = [MustLink(posts[0], post) for posts in confirmed.values() for post in posts[1:]]
+    cannot = [
+        CannotLink(post, other)
+        for post, demand, belongs in window.facts
+        if not belongs and post in window.posts
+        for other in dict.fromkeys([*kept[demand], *confirmed[demand]])
+        if other != post
+    ]
+    return Constraints(must, cannot)
+
+
+def _write(
+    session: Session,
+    window: _Window,
+    groups: Sequence[Group],
+    settings: SentimentSettings,
+    now: datetime,
+    constraints: Constraints,
+) -> GroupingReport:
+    """Put the groups on record, unless a post changed meanwhile: then the next run sees it."""
+    if not window.due and not window.changed:
+        return GroupingReport()
+    still = _still_there(session, window)
+    wanted = _assignments(session, window, groups)
+    members = {row.post_id: row for row in session.exec(select(DemandMember).with_for_update())}
+    joined = left = 0
+    touched: set[str] = set()
+    made: dict[str, Member] = {}
+    target: dict[str, str] = {}
+    for demand, group in wanted:
+        for member in group.members:
+            if member.key in still:
+                target[member.key], made[member.key] = demand, member
+    rebuilt = {demand for demand in window.members.values() if demand not in window.fixed} & _gathering(
+        session
+    )
+    for post, row in members.items():
+        if target.get(post) != row.demand_id and (row.demand_id in rebuilt or post in target):
+            touched.add(row.demand_id)
+            session.delete(row)
+            left += 1
+    session.flush()
+    for post, demand in sorted(target.items()):
+        if post in members and members[post].demand_id == demand:
+            continue
+        member = made[post]
+        session.add(
+            DemandMember(
+                demand_id=demand,
+                post_id=post,
+                probability=member.probability,
+                parts=dict(member.parts),
+                joined_at=now,
+            )
+        )
+        touched.add(demand)
+        joined += 1
+    session.flush()
+    proposed, fell_back = _refresh(session, window, touched, settings, now)
+    session.execute(
+        update(Reading)
+        .where(col(Reading.clustered_at).is_(None), col(Reading.post_id).in_(list(window.due)))
+        .values(clustered_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return GroupingReport(
+        grouped=len(window.due),
+        joined=joined,
+        left=left,
+        proposed=tuple(proposed),
+        fell_back=fell_back,
+        contradictions=len(constraints.contradictions(window.posts)),
+    )
+
+
+def _still_there(session: Session, window: _Window) -> set[str]:
+    """Return the posts of the window that are still published in the revision that was grouped."""
+    rows = session.exec(select(Reading.post_id, Reading.revision).join(Post, col(Post.id) == col(Reading.post_id))
+        .where(Post.state == PostState.PUBLISHED, Post.revision == Reading.revision))  # fmt: skip
+    return {
+        post for post, revision in rows if post in window.posts and window.posts[post].revision == revision
+    }
+
+
+def _gathering(session: Session) -> set[str]:
+    rows = session.exec(
+        select(Demand.id).where(Demand.state == DemandState.GATHERING, col(Demand.proposed_at).is_(None))
+    )
+    return set(rows)
+
+
+def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> list[tuple[str, Group]]:
+    """Return which demand each group is. A gathering demand goes on in the group that has most of it."""
+    result = [(group.kept, group) for group in groups if group.kept is not None]
+    free = [
+        group
+        for group in groups
+        if group.kept is None
+        and len({window.posts[member.key].item.author for member in group.members}) >= GATHERS_FROM
+    ]
+    shared: Counter[tuple[str, int]] = Counter()
+    gathering = _gathering(session)
+    for number, group in enumerate(free):
+        for member in group.members:
+            demand = window.members.get(member.key)
+            if demand in gathering:
+                shared[demand, number] += 1
+    named: dict[int, str] = {}
+    for (demand, number), _ in sorted(shared.items(), key=lambda entry: (-entry[1], entry[0])):
+        if number not in named and demand not in named.values():
+            named[number] = demand
+    for number, group in enumerate(free):
+        if number not in named:
+            named[number] = _new_demand(session, window, group)
+        result.append((named[number], group))
+    return result
+
+
+def _new_demand(session: Session, window: _Window, group: Group) -> str:
+    first = window.posts[group.members[0].key]
+    demand = Demand(
+        id=new_id(),
+        title=DOMAIN_WORDS[first.domain].zh,
+        domain=first.domain,
+        organisation=first.item.organisation,
+        first_posted_at=first.created_at,
+        last_posted_at=first.created_at,
+    )
+    session.add(demand)
+    session.flush()
+    return demand.id
+
+
+def _counts(session: Session) -> dict[str, tuple[int, int]]:
+    """Return posts and distinct authors of every demand, as its members stand now."""
+    rows = session.execute(
+        select(DemandMember.demand_id, sa.func.count(), sa.func.count(sa.distinct(col(Post.author))))
+        .join(Post, col(Post.id) == col(DemandMember.post_id))
+        .where(Post.state == PostState.PUBLISHED)
+        .group_by(col(DemandMember.demand_id))
+    )
+    return {demand: (posts, authors) for demand, posts, authors in rows}
+
+
+def _refresh(
+    session: Session, window: _Window, touched: set[str], settings: SentimentSettings, now: datetime
+) -> tuple[list[str], int]:
+    """Recount every open demand that changed; propose, send back, or drop it."""
+    counts = _counts(session)
+    proposed: list[str] = []
+    fell_back = 0
+    everywhere = Counter(word for post in window.posts.values() for word in post.words)
+    total = max(1, len(window.posts))
+    demands = session.exec(
+        select(Demand).where(col(Demand.state).in_(OPEN)).order_by(col(Demand.id)).with_for_update()
+    ).all()
+    for demand in demands:
+        posts, authors = counts.get(demand.id, (0, 0))
+        if demand.id not in touched and posts == demand.posts and authors == demand.authors:
+            continue
+        if posts == 0 and demand.state is DemandState.GATHERING and demand.proposed_at is None:
+            session.execute(delete(DemandFact).where(col(DemandFact.demand_id) == demand.id))
+            session.delete(demand)
+            continue
+        needed = _describe(session, demand, window, everywhere, total, settings)
+        demand.version += 1
+        if demand.state is DemandState.GATHERING and demand.authors >= needed:
+            demand.state, demand.proposed_at = DemandState.PROPOSED, demand.proposed_at or now
+            proposed.append(demand.id)
+            record(
+                session,
+                now,
+                actor=ACTOR,
+                action="demand.proposed",
+                subject=demand.id,
+                organisation=demand.organisation,
+                details={"authors": demand.authors, "posts": demand.posts},
+            )
+        elif demand.state is DemandState.PROPOSED and demand.authors < needed:
+            demand.state = DemandState.GATHERING
+            fell_back += 1
+        session.add(demand)
+    session.flush()
+    return proposed, fell_back
+
+
+def _describe(
+    session: Session,
+    demand: Demand,
+    window: _Window,
+    everywhere: Mapping[str, int],
+    total: int,
+    settings: SentimentSettings,
+) -> int:
+    """Fill in what the demand's row says of its posts, and return how many people it needs."""
+    rows = session.execute(
+        select(Post.id, Post.author, Post.organisation, Post.created_at, Reading.domain, Reading.place)
+        .join(DemandMember, col(DemandMember.post_id) == col(Post.id))
+        .outerjoin(Reading, col(Reading.post_id) == col(Post.id))
+        .where(col(DemandMember.demand_id) == demand.id, Post.state == PostState.PUBLISHED)
+        .order_by(col(Post.created_at), col(Post.id))
+    ).all()
+    demand.posts, demand.authors = len(rows), len({row.author for row in rows})
+    if rows:
+        demand.first_posted_at, demand.last_posted_at = rows[0].created_at, rows[-1].created_at
+        organisations = [row.organisation for row in rows]
+        if demand.state in {DemandState.GATHERING, DemandState.PROPOSED}:
+            demand.organisation = common_organisation(organisations, window.nodes)
+        domains = Counter(row.domain for row in rows if row.domain not in {None, Domain.NONE})
+        if domains:
+            demand.domain = max(sorted(domains), key=domains.__getitem__)
+        demand.place = common_place([row.place for row in rows], organisations)
+        said = [(row.author, window.posts[row.id].words) for row in rows if row.id in window.posts]
+        demand.terms = naming.shared_terms(said, everywhere, total)
+        if demand.titled_by is None:
+            demand.title = naming.title(demand.terms, demand.place, DOMAIN_WORDS[demand.domain].zh)
+    needed = minimum_for(window.minimums, demand.organisation, settings.minimum_authors)
+    demand.tenth_author_at = nth_author_at([(row.created_at, row.author) for row in rows], needed)
+    return needed
+
+
+def nth_author_at(posts: Iterable[tuple[datetime, str]], count: int) -> datetime | None:
+    """Return when the author of that number wrote for the first time, or None if there are fewer."""
+    seen: set[str] = set()
+    for posted, author in sorted(posts):
+        seen.add(author)
+        if len(seen) == count:
+            return posted
+    return None
+
+
+def common_organisation(organisations: Sequence[str], nodes: set[str]) -> str:
+    """Return the lowest node that most of the posts stand under.
+
+    Posts on the common board at the root say nothing about where a demand is, unless all stand there.
+    """
+    placed = [path for path in organisations if "/" in path] or list(organisations)
+    held = Counter(above for path in placed for above in ancestors(path) if above in nodes or above in placed)
+    most = [path for path, count in held.items() if count >= MOSTLY * len(placed)]
+    lowest = max(most, key=lambda path: (path.count("/"), held[path], path), default=None)
+    return lowest or placed[0].split("/")[0]

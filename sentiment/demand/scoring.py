@@ -1,0 +1,206 @@
+"""How probable it is that two posts voice the same need, and out of which parts. Pure.
+
+A small logistic scorer weighs meaning (vectors), shared rare words, shared topics, the domain,
+the organisation and the time between them. Its coefficients are committed in
+`sentiment/tables/pair_scorer.json`, fitted by `scripts/fit_grouping.py` on months that the project
+wrote itself; nothing is fitted where it is judged.
+
+Neighbours: `clustering` groups by it; each join keeps its parts for the officer's card.
+"""
+
+import functools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import rjieba
+
+FloatArray = npt.NDArray[np.float32]
+
+TABLE: Final = Path(__file__).parent.parent / "tables" / "pair_scorer.json"
+PARTS: Final = (
+    "meaning",
+    "words",
+    "topic",
+    "no_topic",
+    "domain",
+    "same_organisation",
+    "common_board",
+    "same_organisation_topic",
+    "days_apart",
+    "need",
+    "same_organisation_domain",
+    "other_organisation_topic",
+)
+_TERM_COLUMNS: Final = 1024
+_WORD_WEIGHT: Final = 1.0
+_BIGRAM_WEIGHT: Final = 0.6
+_NOT_A_WORD: Final = re.compile(r"\W+")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What grouping knows of one post. No text and no name: terms, and an opaque author.
+
+    Attributes
+    ----------
+    key
+        Identifier of the post.
+    author
+        Opaque key of the author; authors are counted, never compared.
+    organisation
+        Path in the tree where the post stands.
+    day
+        When it was posted, in days since the epoch.
+    terms
+        Character bigrams and words (`terms_of`).
+    topics
+        Shape (t,): unit vector or zeros (`topics.Topics.profile`).
+    vector
+        Shape (d,): unit vector of the bundle.
+    domain
+        Shape (15,): probabilities, columns as in `Domain`.
+    need
+        Probability that something is asked.
+    copy_of
+        Fingerprint of the folded text; equal ones are copies.
+    place
+        The place that it names, or None.
+    """
+
+    key: str
+    author: str
+    organisation: str
+    day: float
+    terms: tuple[str, ...]
+    topics: FloatArray
+    vector: FloatArray
+    domain: FloatArray
+    need: float
+    copy_of: str = ""
+    place: str | None = None
+
+
+def terms_of(text: str) -> tuple[str, ...]:
+    """Return the character bigrams and words of `text`, each once, in order."""
+    pieces = [piece for piece in _NOT_A_WORD.split(text.lower()) if piece]
+    bigrams = [piece[at : at + 2] for piece in pieces for at in range(len(piece) - 1)]
+    words = ["w:" + word for piece in pieces for word in rjieba.cut(piece) if len(word) > 1]
+    return tuple(dict.fromkeys(bigrams + words))
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The items as arrays, row by row. `rarity` was counted over all of them."""
+
+    vectors: FloatArray
+    terms: FloatArray
+    topics: FloatArray
+    domains: FloatArray
+    need: FloatArray
+    days: npt.NDArray[np.float64]
+    organisations: npt.NDArray[np.int32]
+    on_common_board: npt.NDArray[np.bool_]
+
+
+def profile(items: Sequence[Item]) -> Profiles:
+    """Return the arrays of `items`. A board is common if it stands at the root of the tree.
+
+    A term counts by how rare it is among the items: log((n + 1) / (count + 1/2)). Terms are hashed
+    with a sign into 1,024 columns, so that the size does not grow with the vocabulary.
+    """
+    n = len(items)
+    counts = Counter(term for item in items for term in item.terms)
+    terms = np.zeros((n, _TERM_COLUMNS), dtype=np.float32)
+    for row, item in enumerate(items):
+        for term in item.terms:
+            weight = math.log((n + 1) / (counts[term] + 0.5))
+            weight *= _WORD_WEIGHT if term.startswith("w:") else _BIGRAM_WEIGHT
+            hashed = crc32(term.encode())
+            terms[row, hashed % _TERM_COLUMNS] += weight if hashed & 0x80000000 else -weight
+    terms /= np.maximum(np.linalg.norm(terms, axis=1, keepdims=True), 1e-6)
+    numbers: dict[str, int] = {}
+    return Profiles(
+        vectors=np.stack([item.vector for item in items]).astype(np.float32),
+        terms=terms,
+        topics=np.stack([item.topics for item in items]).astype(np.float32),
+        domains=np.stack([item.domain for item in items]).astype(np.float32),
+        need=np.array([item.need for item in items], dtype=np.float32),
+        days=np.array([item.day for item in items], dtype=np.float64),
+        organisations=np.array(
+            [numbers.setdefault(item.organisation, len(numbers)) for item in items], dtype=np.int32
+        ),
+        on_common_board=np.array(["/" not in item.organisation for item in items]),
+    )
+
+
+def parts(profiles: Profiles, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> FloatArray:
+    """Return what speaks for each pair. Shape (rows, columns, 12) float32, last axis as in `PARTS`."""
+    meaning = profiles.vectors[rows] @ profiles.vectors[columns].T
+    words = np.sqrt(np.maximum(profiles.terms[rows] @ profiles.terms[columns].T, 0))
+    topic = profiles.topics[rows] @ profiles.topics[columns].T
+    known = profiles.topics.any(axis=1)
+    no_topic = ~(known[rows, None] & known[None, columns])
+    domain = profiles.domains[rows] @ profiles.domains[columns].T
+    board = profiles.on_common_board[rows, None] | profiles.on_common_board[None, columns]
+    same = (profiles.organisations[rows, None] == profiles.organisations[None, columns]) & ~board
+    apart = np.log1p(np.abs(profiles.days[rows, None] - profiles.days[None, columns]))
+    need = np.minimum(profiles.need[rows, None], profiles.need[None, columns])
+    values = (
+        meaning, words, topic, no_topic, domain, same, board, same * topic, apart, need, same * domain,
+        (~same & ~board) * topic,
+    )  # fmt: skip
+    return np.stack([np.asarray(value, dtype=np.float32) for value in values], axis=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Fixed coefficients of the logistic scorer, and the bounds that were chosen with them.
+
+    Attributes
+    ----------
+    bias, weights
+        Of the logistic model; `weights` follow `PARTS`.
+    join
+        Mean probability between two groups from which they are one demand.
+    need
+        Least probability of a need with which a post may stand in a demand.
+    """
+
+    bias: float
+    weights: tuple[float, ...]
+    join: float
+    need: float
+
+    def probabilities(self, values: FloatArray) -> FloatArray:
+        """Return the probability of each pair. Shape of `values` without its last axis."""
+        logits = values @ np.array(self.weights, dtype=np.float32) + np.float32(self.bias)
+        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
+
+    def shares(self, values: FloatArray) -> dict[str, float]:
+        """Return what each part of one pair adds to the logit, rounded, largest first."""
+        added = {
+            name: round(float(weight * value), 2)
+            for name, weight, value in zip(PARTS, self.weights, values, strict=True)
+        }
+        return dict(sorted(added.items(), key=lambda entry: -abs(entry[1])))
+
+
+@functools.cache
+def load_scorer() -> Scorer:
+    """Return the committed scorer."""
+    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    return Scorer(
+        bias=table["bias"],
+        weights=tuple(table["weights"][name] for name in PARTS),
+        join=table["join"],
+        need=table["need"],
+    )
