@@ -15,7 +15,6 @@ from rich.table import Table
 
 from api.commands.rows import lines, open_rows
 from learning.bundle import load_bundle
-from models.errors import TingjianError
 from models.vocabulary import Verdict
 from moderation.evaluation import FunctionFigures, SuiteRow, by_function, figures, missed, suite_row
 from moderation.pipeline import Outcome, load_screener
@@ -32,15 +31,11 @@ def screening(
     rules_only: Annotated[bool, typer.Option(help="Judge the rules alone: no classifier speaks.")] = False,
 ) -> None:
     """Screen a suite and compare with what must happen to each text."""
-    try:
-        rows, texts = _suite(file)
-        screener = load_screener(
-            ModerationSettings(operator_rulebooks=rulebooks), None if rules_only else load_bundle(bundle)
-        )
-        outcomes = screener.screen(texts)
-    except TingjianError as error:
-        Console(stderr=True).print(error.detail, style="red", markup=False)
-        raise typer.Exit(1) from error
+    rows, texts = _suite(file)
+    screener = load_screener(
+        ModerationSettings(operator_rulebooks=rulebooks), None if rules_only else load_bundle(bundle)
+    )
+    outcomes = screener.screen(texts)
     console = Console(width=110)
     console.print(_table(by_function(rows, outcomes)))
     _summary(console, rows, outcomes)

@@ -22,7 +22,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 
 from api.commands.rows import Line, lines, open_rows
 from learning.bundle import load_bundle
-from models.errors import ConfigurationError, TingjianError
+from models.errors import ConfigurationError
 from moderation.pipeline import Outcome, Screener, load_screener
 from moderation.settings import ModerationSettings
 
@@ -89,12 +89,13 @@ def _work(rows: Sequence[_Row]) -> bytes:
 
 
 def _batches(stream: BinaryIO, problems: list[Line]) -> Iterator[list[_Row]]:
-    rows = (line for line in lines(stream) if line.problem is None or problems.append(line))
-    while batch := list(islice(rows, BATCH)):
+    found = lines(stream)
+    while batch := list(islice(found, BATCH)):
+        problems += (line for line in batch if line.problem is not None)
         yield [(line.row.get("id", line.number), line.row["text"]) for line in batch if line.row is not None]
 
 
-def command(
+def screen(
     file: Annotated[Path, typer.Argument(help="JSONL or JSONL.gz; each row has a text, and may have an id.")],
     out: Annotated[Path | None, typer.Option(help="Where the rows go; standard output if not given.")] = None,
     bundle: Annotated[
@@ -106,32 +107,26 @@ def command(
     console = Console(stderr=True)
     problems: list[Line] = []
     posts = 0
-    try:
-        with ExitStack() as stack:
-            stream = stack.enter_context(open_rows(file))
-            target: BinaryIO = stack.enter_context(out.open("wb")) if out else sys.stdout.buffer
-            executor = stack.enter_context(_executor(file, bundle, rulebooks))
-            progress = stack.enter_context(_progress(console))
-            task = progress.add_task("screening", total=None)
-            began = time.perf_counter()
-            waiting: deque[tuple[int, Future[bytes]]] = deque()
-            batches = _batches(stream, problems)
-            while True:
-                for rows in islice(batches, _AHEAD - len(waiting)):
-                    waiting.append((len(rows), executor.submit(_work, rows)))
-                if not waiting:
-                    break
-                count, done = waiting.popleft()
-                target.write(done.result())
-                posts += count
-                progress.update(task, completed=posts)
-            target.flush()
-            seconds = time.perf_counter() - began
-    except (TingjianError, OSError) as error:
-        console.print(
-            error.detail if isinstance(error, TingjianError) else str(error), style="red", markup=False
-        )
-        raise typer.Exit(1) from error
+    with ExitStack() as stack:
+        stream = stack.enter_context(open_rows(file))
+        target: BinaryIO = stack.enter_context(out.open("wb")) if out else sys.stdout.buffer
+        executor = stack.enter_context(_executor(file, bundle, rulebooks))
+        progress = stack.enter_context(_progress(console))
+        task = progress.add_task("screening", total=None)
+        began = time.perf_counter()
+        waiting: deque[tuple[int, Future[bytes]]] = deque()
+        batches = _batches(stream, problems)
+        while True:
+            for rows in islice(batches, _AHEAD - len(waiting)):
+                waiting.append((len(rows), executor.submit(_work, rows)))
+            if not waiting:
+                break
+            count, done = waiting.popleft()
+            target.write(done.result())
+            posts += count
+            progress.update(task, completed=posts)
+        target.flush()
+        seconds = time.perf_counter() - began
     for line in problems:
         console.print(f"{file.name}:{line.number}: {line.problem}", style="yellow", markup=False)
     rate = posts / seconds if seconds else 0.0
@@ -173,4 +168,4 @@ def _progress(console: Console) -> Progress:
 
 
 if __name__ == "__main__":
-    typer.run(command)
+    typer.run(screen)
