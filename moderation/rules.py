@@ -187,7 +187,7 @@ class _Patterns:
     def occurring(self, text: str) -> Sequence[int]:
         if self._set is None:
             return ()
-        found: Sequence[int] = self._set.Match(text)
+        found: Sequence[int] = self._set.Match(text) or ()  # re2 says None where nothing matches
         return found
 
     def places(self, index: int, text: str) -> list[Span]:

@@ -19,6 +19,10 @@ def test_a_pattern_counts_like_a_term(tmp_path: Path) -> None:
     assert passages(tmp_path, "一单赚50元", any=None, patterns=[r"赚\d+元"]) == ["赚50元"]
 
 
+def test_a_pattern_that_does_not_occur_is_no_hit(tmp_path: Path) -> None:
+    assert passages(tmp_path, "一单赚很多", any=None, patterns=[r"赚\d+元"]) == []
+
+
 def test_groups_must_meet_in_one_sentence(tmp_path: Path) -> None:
     groups = [["代理", "货源"], ["加我", "私聊"]]
 
