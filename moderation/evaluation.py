@@ -7,6 +7,7 @@ evaluate screening` prints them. Nothing here learns from a suite, and a text is
 Neighbours: `pipeline` screens; `api/commands/evaluate_screening.py` prints.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -150,6 +151,55 @@ def missed(rows: Sequence[SuiteRow], outcomes: Sequence[Outcome]) -> Iterable[tu
         wrong_category = row.category is not None and outcome.category is not row.category
         if not row.is_right(outcome) or wrong_category:
             yield row, outcome
+
+
+def lower_bound(right: int, total: int, confidence: float = 0.95) -> float:
+    """Return the lower bound of a share, one-sided, in [0, 1].
+
+    Parameters
+    ----------
+    right
+        Trials that came out right, 0 <= right <= total.
+    total
+        Trials. With none, nothing is known and the bound is 0.
+    confidence
+        How sure the bound is, in (0, 1).
+
+    Source
+    ------
+    Clopper and Pearson (1934), Biometrika 26, 404-413; found by halving, to within 1e-9.
+    """
+    if not 0 <= right <= total or not 0.0 < confidence < 1.0:
+        raise ValueError(
+            f"need 0 <= right <= total and 0 < confidence < 1, got {right}, {total}, {confidence}"
+        )
+    if right == 0:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        if _at_least(right, total, middle) < 1.0 - confidence:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _at_least(right: int, total: int, share: float) -> float:
+    """Return the chance of at least `right` successes in `total` trials at a given share."""
+    if share <= 0.0:
+        return 0.0
+    log, rest = math.log(share), math.log1p(-share)
+    return sum(
+        math.exp(
+            math.lgamma(total + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(total - k + 1)
+            + k * log
+            + (total - k) * rest
+        )
+        for k in range(right, total + 1)
+    )
 
 
 def _share(part: int, whole: int) -> float:

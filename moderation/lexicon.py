@@ -132,11 +132,7 @@ class Lexicon:
         if self._hearing is None:
             return
         for pattern, start, end in self._hearing.find_matches_as_indexes(folded.pinyin, overlapping=True):
-            surface = folded.surface(ViewName.PINYIN, start, end)
-            first, last = folded.span(ViewName.PINYIN, start, end)
-            latin = any(
-                character.isascii() and character.isalpha() for character in folded.original[first:last]
-            )
+            surface, latin = folded.heard(start, end)
             for term in self._heard[pattern]:
                 if latin or self._is_disguise(surface, self._plain_forms[term]):
                     yield Match(term, ViewName.PINYIN, start, end)

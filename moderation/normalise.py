@@ -205,6 +205,8 @@ class _Plain(_Layer):
     @cached_property
     def bounds(self) -> tuple[list[int], list[int]]:
         """As above, from the length that each character folds to."""
+        if self.text == self.original:
+            return list(range(len(self.text))), list(range(1, len(self.text) + 1))
         starts: list[int] = []
         ends: list[int] = []
         for index, character in enumerate(self.original):
@@ -438,10 +440,14 @@ class Folded:
         starts, ends = self._layer(view).bounds
         return starts[start], ends[end - 1]
 
-    def surface(self, view: ViewName, start: int, end: int) -> str:
-        """Return the characters that a passage of the pinyin view was read from."""
-        layer = self._layer(view)
-        return layer.text[start:end] if layer.below is None else layer.below.text[start:end]
+    def heard(self, start: int, end: int) -> tuple[str, bool]:
+        """Return what a passage of the pinyin view was read from, and whether it was in Latin letters."""
+        layer = self._pinyin.below or self._plain
+        written = layer.text[start:end]
+        if layer is self._joined:
+            return written, False
+        first, last = self.span(ViewName.PINYIN, start, end)
+        return written, any(mark.isascii() and mark.isalpha() for mark in self.original[first:last])
 
     def spans(self, view: ViewName) -> Iterator[tuple[int, int]]:
         """Give the span in the original of each character of a view, in order."""

@@ -2,7 +2,7 @@ import pytest
 
 from models.errors import InvalidInput
 from models.vocabulary import Category, Verdict
-from moderation.evaluation import Expectation, SuiteRow, by_function, figures, missed, suite_row
+from moderation.evaluation import Expectation, SuiteRow, by_function, figures, lower_bound, missed, suite_row
 from moderation.pipeline import Outcome
 
 
@@ -76,3 +76,16 @@ def test_a_wrong_category_is_a_miss_as_well() -> None:
 def test_a_row_that_expects_nothing_is_refused(row: dict[str, str]) -> None:
     with pytest.raises(InvalidInput, match="row 7"):
         suite_row(row, 7)
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "bound"), [(0, 10, 0.0), (10, 10, 0.7411), (149, 149, 0.9801), (95, 100, 0.8977)]
+)
+def test_the_lower_bound_is_the_exact_binomial_one(right: int, total: int, bound: float) -> None:
+    assert lower_bound(right, total) == pytest.approx(bound, abs=2e-4)
+
+
+@pytest.mark.parametrize(("right", "total"), [(-1, 2), (3, 2)])
+def test_a_share_outside_its_range_has_no_bound(right: int, total: int) -> None:
+    with pytest.raises(ValueError, match="0 <= right <= total"):
+        lower_bound(right, total)
