@@ -81,6 +81,11 @@ def day(value: datetime | None, language: str) -> str:
     return value.astimezone(SHANGHAI).strftime("%-m月%-d日" if language == "zh" else "%-d %b")
 
 
+def clock(value: datetime, language: str) -> str:
+    """Return a day and an hour of about now, without the year."""
+    return value.astimezone(SHANGHAI).strftime("%-m月%-d日 %H:%M" if language == "zh" else "%-d %b %H:%M")
+
+
 def home(principal: Principal) -> str:
     """Return the first page that a person may see."""
     for _, address, permission in NAVIGATION:
@@ -109,6 +114,7 @@ def render(
         "word": lambda member: words.word(member, language),
         "rule": lambda category: words.rule(category, language),
         "moment": lambda value: moment(value, language),
+        "clock": lambda value: clock(value, language),
         "day": lambda value: day(value, language),
         "language": language,
         "principal": principal,
