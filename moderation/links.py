@@ -29,6 +29,8 @@ _IP: Final = re.compile(
     rf"(?<![\d.])(?P<host>\d{{1,3}}(?:{_DOT}|\.)\d{{1,3}}(?:{_DOT}|\.)\d{{1,3}}(?:{_DOT}|\.)\d{{1,3}})(?![\d.])(?P<port>:\d{{2,5}})?(?P<path>/[^\s，。！？；、]*)?"
 )
 _PROGRAM: Final = re.compile(r"\.(?:apk|exe|ipa|dmg|scr|bat|msi|vbs|jar|mobileconfig|zip|rar)\b")
+_BETWEEN: Final = re.compile(r"[\s*~·|]+")
+_SPELLED: Final = re.compile(r"(?<![a-z0-9])(?:[a-z0-9.:/-][\s*~·|]{1,2}){6,200}[a-z0-9/]")
 _LARGEST_BYTE: Final = 255
 _SHORTEST_PREFIX: Final = 4
 _Found = Iterator[tuple[str, int, int]]
@@ -112,6 +114,17 @@ def _named(folded: Folded) -> _Found:
             yield "file_link", start, end
 
 
+def _letter_by_letter(plain: str) -> _Found:
+    """Give passages written with something between every two letters that read as a link without it."""
+    for match in _SPELLED.finditer(plain):
+        together = _BETWEEN.sub("", match[0])
+        if any(
+            _is_host(found, found["host"]) and not _is_public(found["host"])
+            for found in _LINK.finditer(together)
+        ):
+            yield "link", *match.span()
+
+
 def links(folded: Folded) -> Iterator[tuple[str, int, int]]:
     """Give the links of a post: a kind's name, and start and end in the plain view.
 
@@ -120,3 +133,4 @@ def links(folded: Folded) -> Iterator[tuple[str, int, int]]:
     """
     yield from _addresses(folded.plain)
     yield from _named(folded)
+    yield from _letter_by_letter(folded.plain)

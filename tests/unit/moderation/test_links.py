@@ -18,6 +18,8 @@ def kinds(text: str) -> set[str]:
         "浏览器输 lingqu点top/get",
         "ｈｔｔｐ：／／ｌｉｎｇｑｕ．ｔｏｐ",
         "进 anything-odd.zzz/x 看",
+        "打开 l i n g q u . t o p / a 领",
+        "打开 h*t*t*p*:*/*/*l*i*n*g*q*u*.*t*o*p 领",
     ],
 )
 def test_a_link_is_found_through_its_disguise(text: str) -> None:
@@ -37,6 +39,7 @@ def test_a_link_is_found_through_its_disguise(text: str) -> None:
         "v1.2.3 版本",
         "他说:no.OK吧",
         "打卡8.30起",
+        "选 A B C D E F G H 哪个",
     ],
 )
 def test_public_sites_files_and_numbers_are_no_findings(text: str) -> None:
