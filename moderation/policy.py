@@ -118,8 +118,27 @@ class Decision:
     scored: tuple[Category, ...]
 
 
-def _of_category(category: Category, evidence: Evidence, policy: Policy) -> tuple[Verdict, float]:
-    """Return what the evidence asks for under one category, and how sure it is (0 to 2)."""
+_MOST_SPECIFIC_FIRST: Final = (
+    Category.SELF_HARM,
+    Category.DOXXING,
+    Category.THREAT,
+    Category.ILLEGAL_GOODS,
+    Category.SEXUAL,
+    Category.MALICIOUS_LINK,
+    Category.SCAM,
+    Category.HATE,
+    Category.HARASSMENT,
+    Category.SPAM,
+)
+"""Between categories with rules of their own: an advertisement for forged papers is about the papers."""
+
+
+def _asked(category: Category, evidence: Evidence, policy: Policy) -> tuple[Verdict, tuple[bool, float]]:
+    """Return what the evidence asks for under one category, and how certain it is.
+
+    Certainty is compared first by whether a rule acts, then by how specific the category is where one
+    does, and by the probability where none does.
+    """
     hits = [hit for hit in evidence.hits if hit.rule.category is category]
     signals = len({hit.rule.id for hit in hits if hit.rule.action is RuleAction.SIGNAL})
     acting = [hit for hit in hits if hit.rule.action is not RuleAction.SIGNAL]
@@ -133,7 +152,9 @@ def _of_category(category: Category, evidence: Evidence, policy: Policy) -> tupl
     removable = speaks and band.takedown is not None and probability >= band.takedown
     if verdict is Verdict.HOLD and (removable or any(policy.removes(hit) for hit in acting)):
         verdict = Verdict.REMOVE
-    return verdict, probability + (1.0 if acting else 0.0) + 0.1 * min(len(acting), 5)
+    if acting:
+        return verdict, (True, -float(_MOST_SPECIFIC_FIRST.index(category)))
+    return verdict, (False, probability)
 
 
 def _probability(probabilities: Probabilities | None, category: Category) -> float:
@@ -159,9 +180,7 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
             if not _probability(evidence.probabilities, word) < bands[word].review
         )
     asked = (
-        {word: _of_category(word, evidence, policy) for word in Category if word in concerned}
-        if concerned
-        else {}
+        {word: _asked(word, evidence, policy) for word in Category if word in concerned} if concerned else {}
     )
     verdict = max(
         (found for found, _ in asked.values()), key=lambda found: found.severity, default=Verdict.PUBLISH

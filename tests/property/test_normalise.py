@@ -3,7 +3,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moderation.lexicon import Lexicon, Term
@@ -43,6 +43,7 @@ EVADED = st.lists(
 ANYTHING = st.one_of(st.text(max_size=60), EVADED, PLAIN_TEXT)
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_folding_the_plain_view_again_changes_nothing(text: str) -> None:
     plain = fold(text).plain
@@ -50,6 +51,7 @@ def test_folding_the_plain_view_again_changes_nothing(text: str) -> None:
     assert fold(plain).plain == plain
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_squeezing_the_squeezed_view_again_changes_nothing(text: str) -> None:
     squeezed = fold(text).squeezed
@@ -57,6 +59,7 @@ def test_squeezing_the_squeezed_view_again_changes_nothing(text: str) -> None:
     assert fold(squeezed).squeezed == squeezed
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_every_view_keeps_an_ordered_span_in_range_for_each_character(text: str) -> None:
     folded = fold(text)
@@ -68,6 +71,7 @@ def test_every_view_keeps_an_ordered_span_in_range_for_each_character(text: str)
         assert spans == sorted(spans)
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_the_digits_view_follows_the_plain_view_character_for_character(text: str) -> None:
     folded = fold(text)
@@ -75,11 +79,13 @@ def test_the_digits_view_follows_the_plain_view_character_for_character(text: st
     assert len(folded.digits) == len(folded.plain)
 
 
+@settings(deadline=None)
 @given(PLAIN_TEXT)
 def test_plain_simplified_text_passes_unchanged(text: str) -> None:
     assert fold(text).plain == text
 
 
+@settings(deadline=None)
 @given(ANYTHING)
 def test_a_view_keeps_every_sentence_end(text: str) -> None:
     folded = fold(text)
@@ -90,6 +96,7 @@ def test_a_view_keeps_every_sentence_end(text: str) -> None:
 
 
 @pytest.mark.parametrize("barrier", list(BARRIERS))
+@settings(deadline=None)
 @given(before=EVADED, after=EVADED, cut=st.integers(1, 2))
 def test_no_hit_spans_the_end_of_a_sentence(barrier: str, before: str, after: str, cut: int) -> None:
     everywhere = Lexicon([Term("加微信", frozenset(ViewName)), Term("看福利", frozenset(ViewName))])
@@ -102,6 +109,7 @@ def test_no_hit_spans_the_end_of_a_sentence(barrier: str, before: str, after: st
         assert not start <= at < end
 
 
+@settings(deadline=None)
 @given(prefix=PLAIN_TEXT, suffix=PLAIN_TEXT, noise=st.sampled_from(["*", " ", "🔥", "·", "~", "-"]))
 def test_a_term_with_something_inserted_everywhere_is_found_where_it_stands(
     prefix: str, suffix: str, noise: str

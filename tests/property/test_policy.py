@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.vocabulary import CLAUSES, Category, Verdict
@@ -62,6 +62,7 @@ def policies(draw: st.DrawFn) -> Policy:
     )
 
 
+@settings(deadline=None)
 @given(
     found=st.lists(HITS, max_size=6),
     scores=st.none() | PROBABILITIES,
@@ -78,6 +79,7 @@ def test_another_hit_never_makes_the_verdict_milder(
     assert after.verdict.severity >= before.verdict.severity
 
 
+@settings(deadline=None)
 @given(
     found=st.lists(HITS, max_size=6),
     scores=PROBABILITIES,
@@ -102,11 +104,13 @@ def test_a_higher_probability_never_makes_the_verdict_milder(
     assert after.verdict.severity >= before.verdict.severity
 
 
+@settings(deadline=None)
 @given(st.lists(HITS, max_size=6), policies())
 def test_without_a_classifier_the_verdict_is_at_least_hold(found: list[Hit], policy: Policy) -> None:
     assert decide(Evidence(found, None), policy).verdict.severity >= Verdict.HOLD.severity
 
 
+@settings(deadline=None)
 @given(st.lists(HITS, max_size=6), st.none() | PROBABILITIES, policies())
 def test_every_evidence_has_a_decision_that_explains_itself(
     found: list[Hit], scores: dict[Category, float] | None, policy: Policy
@@ -122,6 +126,7 @@ def test_every_evidence_has_a_decision_that_explains_itself(
         assert decision.category in spoke
 
 
+@settings(deadline=None)
 @given(st.lists(HITS, max_size=6), st.none() | PROBABILITIES, policies())
 def test_self_harm_is_referred_and_never_removed(
     found: list[Hit], scores: dict[Category, float] | None, policy: Policy
@@ -131,6 +136,7 @@ def test_self_harm_is_referred_and_never_removed(
     assert (decision.verdict is Verdict.REFER) == (decision.category is Category.SELF_HARM)
 
 
+@settings(deadline=None)
 @given(st.lists(HITS, max_size=6), policies())
 def test_a_machine_removes_only_by_a_proven_rule_that_is_not_the_operators(
     found: list[Hit], policy: Policy
@@ -142,6 +148,7 @@ def test_a_machine_removes_only_by_a_proven_rule_that_is_not_the_operators(
         assert not any(policy.removes(hit) for hit in decision.hits if hit.rule.operator)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(list(Category)), st.sampled_from(NAMES), policies())
 def test_a_signal_alone_never_holds(category: Category, name: str, policy: Policy) -> None:
     signal = Hit(rule(name, category, RuleAction.SIGNAL), ((0, 1),))

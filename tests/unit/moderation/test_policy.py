@@ -42,6 +42,12 @@ def test_the_category_is_the_one_with_the_most_certain_evidence() -> None:
     assert decision.category is Category.HATE
 
 
+def test_between_rules_of_two_categories_the_more_specific_is_cited() -> None:
+    decision = decide(Evidence([hit(Category.SPAM), hit(Category.ILLEGAL_GOODS)], {Category.SPAM: 1.0}), POLICY)
+
+    assert decision.category is Category.ILLEGAL_GOODS
+
+
 def test_a_signal_and_a_middling_probability_hold_together() -> None:
     signal = hit(Category.SCAM, RuleAction.SIGNAL)
     middling = {Category.SCAM: POLICY.bands[Category.SCAM].with_signal}
