@@ -24,7 +24,10 @@ FREQUENT = 150
 """Occurrences in the word list from which a word counts as ordinary."""
 
 
-EVERYDAY = frozenset("天水 大同 三明 白银 安康 长治 黄山 宝鸡 百色 万宁 平凉 和田 中卫 自贡 东方".split())
+EVERYDAY = frozenset(
+    ("天水", "大同", "三明", "白银", "安康", "长治", "黄山", "宝鸡", "百色", "万宁", "平凉", "和田", "中卫")
+    + ("自贡", "东方")
+)
 """Cities whose names turn up inside other words: 今天水逆, 三明治, 白银."""
 
 

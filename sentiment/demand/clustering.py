@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentiment.demand.constraints import Constraints
+from sentiment.demand.refining import Membership, Refined, refine
 from sentiment.demand.scoring import FloatArray, Item, Profiles, Scorer, parts, profile
 
 WHOLE: Final = 1500
@@ -89,6 +90,7 @@ class _Joining:
 def cluster(
     items: Sequence[Item],
     scorer: Scorer,
+    membership: Membership | None = None,
     *,
     fixed: Mapping[str, str] | None = None,
     constraints: Constraints | None = None,
@@ -101,6 +103,8 @@ def cluster(
         The posts of the window; keys are unique.
     scorer
         What two posts are compared with, and from which mean probability groups join.
+    membership
+        What a post and a group are compared with afterwards; without it the groups stay as joined.
     fixed
         For posts that stay where they are, the id of their demand.
     constraints
@@ -112,13 +116,31 @@ def cluster(
     ordered = sorted(items, key=lambda item: (item.day, item.key))
     profiles = profile(ordered)
     links = _links(ordered, profiles, scorer)
-    state = _start(ordered, links, dict(fixed or {}), constraints or Constraints())
+    pairs = {row: dict(others) for row, others in links.items()}
+    said = constraints or Constraints()
+    state = _start(ordered, links, dict(fixed or {}), said)
+    still = frozenset(
+        row for name, rows in state.members.items() if len(rows) > 1 or name in state.kept for row in rows
+    )
     _join_all(state, scorer.join)
-    groups = [
-        Group(_members(ordered, profiles, scorer, rows), state.kept.get(name))
-        for name, rows in state.members.items()
+    refined = Refined(state.members, still, state.kept, _apart(ordered, said))
+    if membership is not None:
+        refined = refine(refined, profiles, pairs, scorer, membership)
+    return [
+        Group(_members(ordered, profiles, scorer, rows), refined.kept.get(name))
+        for name, rows in sorted(refined.groups.items(), key=lambda entry: min(entry[1]))
     ]
-    return sorted(groups, key=lambda group: group.members[0].key)
+
+
+def _apart(items: Sequence[Item], constraints: Constraints) -> dict[int, frozenset[int]]:
+    """Return for each row that a person spoke of the rows it may not meet."""
+    rows = {item.key: row for row, item in enumerate(items)}
+    found: dict[int, set[int]] = defaultdict(set)
+    for link in constraints.cannot:
+        if link.left in rows and link.right in rows:
+            found[rows[link.left]].add(rows[link.right])
+            found[rows[link.right]].add(rows[link.left])
+    return {row: frozenset(others) for row, others in found.items()}
 
 
 def _links(items: Sequence[Item], profiles: Profiles, scorer: Scorer) -> dict[int, dict[int, float]]:
@@ -182,33 +204,21 @@ def _start(
                 name[row] = stays
 
     rows = {item.key: row for row, item in enumerate(items)}
-    leaders = constraints.groups(rows)
-    for key, leader in leaders.items():
+    for key, leader in constraints.groups(rows).items():
         join(rows[key], rows[leader])
-    apart = [
-        (rows[link.left], rows[link.right])
-        for link in constraints.cannot
-        if link.left in rows and link.right in rows
-    ]
-    for left, right in apart:
-        if name[left] != name[right]:
-            state.apart[name[left]].add(name[right])
-            state.apart[name[right]].add(name[left])
+    for row, others in _apart(items, constraints).items():
+        state.apart[name[row]] |= {name[other] for other in others} - {name[row]}
     first: dict[str, int] = {}
-    for row, item in enumerate(items):
-        demand = fixed.get(item.key)
-        if demand is None:
-            continue
+    for row, demand in [(row, fixed[item.key]) for row, item in enumerate(items) if item.key in fixed]:
         begun = name[first.setdefault(demand, row)]
         if begun == name[row] or (name[row] not in state.kept and name[row] not in state.apart[begun]):
             state.kept[begun] = demand
             join(begun, row)
     copies: dict[tuple[str, str], int] = {}
     for row, item in enumerate(items):
-        if item.copy_of:
-            original = copies.setdefault((item.copy_of, item.organisation), row)
-            if name[original] != name[row] and state.may_join(name[original], name[row]):
-                join(original, row)
+        original = copies.setdefault((item.copy_of, item.organisation), row) if item.copy_of else row
+        if name[original] != name[row] and state.may_join(name[original], name[row]):
+            join(original, row)
     return state
 
 

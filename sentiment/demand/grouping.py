@@ -15,7 +15,7 @@ import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ from models.vocabulary import DOMAIN_WORDS, DemandState, Domain, PostState
 from sentiment.demand import naming
 from sentiment.demand.clustering import Group, Member, cluster
 from sentiment.demand.constraints import CannotLink, Constraints, MustLink
+from sentiment.demand.refining import load_membership
 from sentiment.demand.scoring import FloatArray, Item, Scorer, load_scorer, terms_of
 from sentiment.demand.threshold import minimum_for, minimums
 from sentiment.place import common_place
@@ -81,7 +82,7 @@ class _Window:
     """Everything one run reads before it groups."""
 
     posts: dict[str, _Post] = field(default_factory=dict)
-    due: dict[str, int] = field(default_factory=dict)
+    due: dict[str, str] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     facts: list[tuple[str, str, bool]] = field(default_factory=list)
@@ -91,6 +92,7 @@ class _Window:
 
 
 def item_of(
+    *,
     key: str,
     author: str,
     organisation: str,
@@ -138,6 +140,7 @@ def group_due(
         groups = cluster(
             [post.item for post in window.posts.values()],
             scorer,
+            load_membership(),
             fixed={
                 key: demand
                 for key, demand in window.members.items()
@@ -145,20 +148,20 @@ def group_due(
             },
             constraints=constraints,
         )
+    if not window.due and not window.changed:
+        return GroupingReport()
     with database.transaction() as session:
-        return _write(session, window, groups, settings, now, constraints)
+        report = _write(session, window, groups, settings, now)
+    return replace(report, contradictions=len(constraints.contradictions(window.posts)))
 
 
 def _read_window(
     session: Session, bundle: Bundle, settings: SentimentSettings, scorer: Scorer, now: datetime
 ) -> _Window:
     window = _Window()
-    window.due = {
-        post: revision
-        for post, revision in session.exec(
-            select(Reading.post_id, Reading.revision).where(col(Reading.clustered_at).is_(None))
-        )
-    }
+    window.due = dict(
+        session.exec(select(Reading.post_id, Reading.id).where(col(Reading.clustered_at).is_(None))).all()
+    )
     demands = session.exec(
         select(Demand.id, Demand.state, Demand.proposed_at, Demand.posts).where(col(Demand.state).in_(OPEN))
     ).all()
@@ -221,16 +224,16 @@ def _post(reading: Reading, author: str, text: str | None, bundle: Bundle) -> _P
         vector = np.zeros_like(_vector_of(bundle))
     return _Post(
         item=item_of(
-            reading.post_id,
-            author,
-            reading.organisation,
-            reading.posted_at,
-            text or "",
-            vector,
-            reading.domain,
-            reading.domain_probability,
-            reading.need_probability,
-            reading.place,
+            key=reading.post_id,
+            author=author,
+            organisation=reading.organisation,
+            posted=reading.posted_at,
+            text=text or "",
+            vector=vector,
+            domain=reading.domain,
+            domain_probability=reading.domain_probability,
+            need=reading.need_probability,
+            place=reading.place,
         ),
         revision=reading.revision,
         created_at=reading.posted_at,
@@ -274,35 +277,49 @@ def _write(
     groups: Sequence[Group],
     settings: SentimentSettings,
     now: datetime,
-    constraints: Constraints,
 ) -> GroupingReport:
-    """Put the groups on record, unless a post changed meanwhile: then the next run sees it."""
-    if not window.due and not window.changed:
-        return GroupingReport()
+    """Put the groups on record. A post that changed meanwhile is left for the next run."""
+    wanted: dict[str, tuple[str, Member]] = {}
     still = _still_there(session, window)
-    wanted = _assignments(session, window, groups)
-    members = {row.post_id: row for row in session.exec(select(DemandMember).with_for_update())}
-    joined = left = 0
-    touched: set[str] = set()
-    made: dict[str, Member] = {}
-    target: dict[str, str] = {}
-    for demand, group in wanted:
+    for demand, group in _assignments(session, window, groups):
         for member in group.members:
             if member.key in still:
-                target[member.key], made[member.key] = demand, member
-    rebuilt = {demand for demand in window.members.values() if demand not in window.fixed} & _gathering(
-        session
+                wanted[member.key] = (demand, member)
+    touched, joined, left = _move(session, window, wanted, now)
+    proposed, fell_back = _refresh(session, touched, _frame(window, settings), now)
+    session.execute(
+        update(Reading)
+        .where(col(Reading.clustered_at).is_(None), col(Reading.id).in_(sorted(window.due.values())))
+        .values(clustered_at=now)
+        .execution_options(synchronize_session=False)
     )
+    return GroupingReport(len(window.due), joined, left, tuple(proposed), fell_back)
+
+
+def _move(
+    session: Session, window: _Window, wanted: Mapping[str, tuple[str, Member]], now: datetime
+) -> tuple[set[str], int, int]:
+    """Let posts leave and join, and return the demands that changed and how many did either.
+
+    A post leaves a demand that is only gathering as soon as it is wanted elsewhere or nowhere; it
+    leaves one that was ever proposed never here.
+    """
+    members = {row.post_id: row for row in session.exec(select(DemandMember).with_for_update())}
+    gathering = _gathering(session) - window.fixed
+    touched: set[str] = set()
+    left = 0
     for post, row in members.items():
-        if target.get(post) != row.demand_id and (row.demand_id in rebuilt or post in target):
+        if row.demand_id in gathering and wanted.get(post, ("",))[0] != row.demand_id:
             touched.add(row.demand_id)
             session.delete(row)
             left += 1
     session.flush()
-    for post, demand in sorted(target.items()):
-        if post in members and members[post].demand_id == demand:
-            continue
-        member = made[post]
+    new = {
+        post: (demand, member)
+        for post, (demand, member) in sorted(wanted.items())
+        if post not in members or (members[post].demand_id in gathering and members[post].demand_id != demand)
+    }
+    for post, (demand, member) in new.items():
         session.add(
             DemandMember(
                 demand_id=demand,
@@ -313,32 +330,19 @@ def _write(
             )
         )
         touched.add(demand)
-        joined += 1
     session.flush()
-    proposed, fell_back = _refresh(session, window, touched, settings, now)
-    session.execute(
-        update(Reading)
-        .where(col(Reading.clustered_at).is_(None), col(Reading.post_id).in_(list(window.due)))
-        .values(clustered_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    return GroupingReport(
-        grouped=len(window.due),
-        joined=joined,
-        left=left,
-        proposed=tuple(proposed),
-        fell_back=fell_back,
-        contradictions=len(constraints.contradictions(window.posts)),
-    )
+    return touched, len(new), left
 
 
 def _still_there(session: Session, window: _Window) -> set[str]:
     """Return the posts of the window that are still published in the revision that was grouped."""
-    rows = session.exec(select(Reading.post_id, Reading.revision).join(Post, col(Post.id) == col(Reading.post_id))
-        .where(Post.state == PostState.PUBLISHED, Post.revision == Reading.revision))  # fmt: skip
-    return {
-        post for post, revision in rows if post in window.posts and window.posts[post].revision == revision
-    }
+    rows = session.exec(
+        select(Reading.post_id, Reading.revision)
+        .join(Post, col(Post.id) == col(Reading.post_id))
+        .where(Post.state == PostState.PUBLISHED, Post.revision == Reading.revision)
+    )
+    posts = window.posts
+    return {post for post, revision in rows if post in posts and posts[post].revision == revision}
 
 
 def _gathering(session: Session) -> set[str]:
@@ -401,56 +405,75 @@ def _counts(session: Session) -> dict[str, tuple[int, int]]:
     return {demand: (posts, authors) for demand, posts, authors in rows}
 
 
-def _refresh(
-    session: Session, window: _Window, touched: set[str], settings: SentimentSettings, now: datetime
-) -> tuple[list[str], int]:
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What a demand's row is made from beside its own posts."""
+
+    nodes: set[str]
+    minimums: dict[str, int]
+    default: int
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    everywhere: Mapping[str, int] = field(default_factory=dict)
+
+
+def _frame(window: _Window, settings: SentimentSettings) -> _Frame:
+    words = {key: post.words for key, post in window.posts.items()}
+    everywhere = Counter(word for said in words.values() for word in said)
+    return _Frame(window.nodes, window.minimums, settings.minimum_authors, words, everywhere)
+
+
+def recount(session: Session, demand: Demand, settings: SentimentSettings, now: datetime) -> None:
+    """Count one demand anew after a person changed it, and propose it or send it back."""
+    nodes = set(session.exec(select(Organisation.path)))
+    _settle(session, demand, _Frame(nodes, minimums(session), settings.minimum_authors), now)
+
+
+def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) -> tuple[list[str], int]:
     """Recount every open demand that changed; propose, send back, or drop it."""
     counts = _counts(session)
     proposed: list[str] = []
     fell_back = 0
-    everywhere = Counter(word for post in window.posts.values() for word in post.words)
-    total = max(1, len(window.posts))
     demands = session.exec(
         select(Demand).where(col(Demand.state).in_(OPEN)).order_by(col(Demand.id)).with_for_update()
     ).all()
     for demand in demands:
         posts, authors = counts.get(demand.id, (0, 0))
-        if demand.id not in touched and posts == demand.posts and authors == demand.authors:
+        if demand.id not in touched and (posts, authors) == (demand.posts, demand.authors):
             continue
         if posts == 0 and demand.state is DemandState.GATHERING and demand.proposed_at is None:
             session.execute(delete(DemandFact).where(col(DemandFact.demand_id) == demand.id))
             session.delete(demand)
             continue
-        needed = _describe(session, demand, window, everywhere, total, settings)
-        demand.version += 1
-        if demand.state is DemandState.GATHERING and demand.authors >= needed:
-            demand.state, demand.proposed_at = DemandState.PROPOSED, demand.proposed_at or now
-            proposed.append(demand.id)
-            record(
-                session,
-                now,
-                actor=ACTOR,
-                action="demand.proposed",
-                subject=demand.id,
-                organisation=demand.organisation,
-                details={"authors": demand.authors, "posts": demand.posts},
-            )
-        elif demand.state is DemandState.PROPOSED and demand.authors < needed:
-            demand.state = DemandState.GATHERING
-            fell_back += 1
-        session.add(demand)
+        before = demand.state
+        _settle(session, demand, frame, now)
+        if demand.state is not before:
+            proposed += [demand.id] if demand.state is DemandState.PROPOSED else []
+            fell_back += demand.state is DemandState.GATHERING
     session.flush()
     return proposed, fell_back
 
 
-def _describe(
-    session: Session,
-    demand: Demand,
-    window: _Window,
-    everywhere: Mapping[str, int],
-    total: int,
-    settings: SentimentSettings,
-) -> int:
+def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> None:
+    """Bring one demand's row up to its posts, and its state to its people."""
+    needed = _describe(session, demand, frame)
+    demand.version += 1
+    if demand.state is DemandState.GATHERING and demand.authors >= needed:
+        demand.state, demand.proposed_at = DemandState.PROPOSED, demand.proposed_at or now
+        record(
+            session,
+            now,
+            actor=ACTOR,
+            action="demand.proposed",
+            subject=demand.id,
+            organisation=demand.organisation,
+            details={"authors": demand.authors, "posts": demand.posts},
+        )
+    elif demand.state is DemandState.PROPOSED and demand.authors < needed:
+        demand.state = DemandState.GATHERING
+    session.add(demand)
+
+
+def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
     """Fill in what the demand's row says of its posts, and return how many people it needs."""
     rows = session.execute(
         select(Post.id, Post.author, Post.organisation, Post.created_at, Reading.domain, Reading.place)
@@ -464,18 +487,23 @@ def _describe(
         demand.first_posted_at, demand.last_posted_at = rows[0].created_at, rows[-1].created_at
         organisations = [row.organisation for row in rows]
         if demand.state in {DemandState.GATHERING, DemandState.PROPOSED}:
-            demand.organisation = common_organisation(organisations, window.nodes)
+            demand.organisation = common_organisation(organisations, frame.nodes)
         domains = Counter(row.domain for row in rows if row.domain not in {None, Domain.NONE})
         if domains:
             demand.domain = max(sorted(domains), key=domains.__getitem__)
         demand.place = common_place([row.place for row in rows], organisations)
-        said = [(row.author, window.posts[row.id].words) for row in rows if row.id in window.posts]
-        demand.terms = naming.shared_terms(said, everywhere, total)
-        if demand.titled_by is None:
-            demand.title = naming.title(demand.terms, demand.place, DOMAIN_WORDS[demand.domain].zh)
-    needed = minimum_for(window.minimums, demand.organisation, settings.minimum_authors)
+        _name(demand, [(row.author, frame.words[row.id]) for row in rows if row.id in frame.words], frame)
+    needed = minimum_for(frame.minimums, demand.organisation, frame.default)
     demand.tenth_author_at = nth_author_at([(row.created_at, row.author) for row in rows], needed)
     return needed
+
+
+def _name(demand: Demand, said: Sequence[tuple[str, Sequence[str]]], frame: _Frame) -> None:
+    if not said:
+        return
+    demand.terms = naming.shared_terms(said, frame.everywhere, max(1, len(frame.words)))
+    if demand.titled_by is None:
+        demand.title = naming.title(demand.terms, demand.place, DOMAIN_WORDS[demand.domain].zh)
 
 
 def nth_author_at(posts: Iterable[tuple[datetime, str]], count: int) -> datetime | None:

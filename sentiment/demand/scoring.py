@@ -2,7 +2,7 @@
 
 A small logistic scorer weighs meaning (vectors), shared rare words, shared topics, the domain,
 the organisation and the time between them. Its coefficients are committed in
-`sentiment/tables/pair_scorer.json`, fitted by `scripts/fit_grouping.py` on months that the project
+`sentiment/tables/grouping.json`, fitted by `scripts/fit_grouping.py` on months that the project
 wrote itself; nothing is fitted where it is judged.
 
 Neighbours: `clustering` groups by it; each join keeps its parts for the officer's card.
@@ -25,7 +25,7 @@ import rjieba
 
 FloatArray = npt.NDArray[np.float32]
 
-TABLE: Final = Path(__file__).parent.parent / "tables" / "pair_scorer.json"
+TABLE: Final = Path(__file__).parent.parent / "tables" / "grouping.json"
 PARTS: Final = (
     "meaning",
     "words",
@@ -197,7 +197,7 @@ class Scorer:
 @functools.cache
 def load_scorer() -> Scorer:
     """Return the committed scorer."""
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    table = json.loads(TABLE.read_text(encoding="utf-8"))["pair"]
     return Scorer(
         bias=table["bias"],
         weights=tuple(table["weights"][name] for name in PARTS),
