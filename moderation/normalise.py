@@ -155,6 +155,7 @@ _MESSENGER: Final = re.compile(
     r"(?:(?<![a-z])(?:v\W?x|w\W?x|v信|v芯|wei\W?信|wei\W?xin|wechat)|薇信|徽信|微芯|微心|微xin)(?![a-z])"
 )
 _REPEATED: Final = re.compile(r"([^\W\d_a-z])\1{2,}")
+_WITH_H: Final = re.compile("^([zcs])h")
 _LATIN: Final = re.compile(r"[a-z]+")
 
 _DIGITS: Final = str.maketrans(
@@ -275,6 +276,14 @@ class _Joins:
         ]
 
 
+def _as_in_the_south(syllable: str) -> str:
+    """Return a syllable without the h of zh, ch and sh, which many speakers and most evaders drop.
+
+    The commonest word of all (是) stays apart from the gravest (死).
+    """
+    return syllable if syllable == "shi" else _WITH_H.sub(r"\1", syllable)
+
+
 class _Syllables:
     """Syllables as one symbol each, from a private area of the code."""
 
@@ -282,12 +291,17 @@ class _Syllables:
 
     def __init__(self) -> None:
         rows = [row.split(" ") for row in _rows("syllables.txt")]
-        self.symbols = {syllable: chr(self.BASE + index) for index, (syllable, _) in enumerate(rows)}
+        own = {syllable: chr(self.BASE + index) for index, (syllable, _) in enumerate(rows)}
+        self.symbols = {
+            syllable: own.get(_as_in_the_south(syllable), symbol) for syllable, symbol in own.items()
+        }
         self.table: dict[int, str] = {}
         for syllable, characters in rows:
             self.table.update(dict.fromkeys(map(ord, characters), self.symbols[syllable]))
         self.written = {syllable: characters[0] for syllable, characters in rows}
-        self.initials = {code: rows[ord(symbol) - self.BASE][0][0] for code, symbol in self.table.items()}
+        self.initials = {
+            ord(character): syllable[0] for syllable, characters in rows for character in characters
+        }
 
     def split(self, letters: str) -> list[str] | None:
         """Return the syllables of a run of letters, or None where it has letters left over."""

@@ -71,6 +71,12 @@ def test_homophones_and_latin_pinyin_sound_the_same() -> None:
     )
 
 
+def test_a_dropped_h_sounds_the_same_but_for_the_commonest_word() -> None:
+    assert fold("做").pinyin != fold("猪").pinyin
+    assert fold("猪").pinyin == fold("租").pinyin
+    assert fold("是").pinyin != fold("死").pinyin
+
+
 def test_the_digits_view_reads_chinese_and_round_digits() -> None:
     assert fold("一五④〇０壹").digits == "154001"
 
