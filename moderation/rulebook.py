@@ -271,8 +271,10 @@ class _Compiler:
         return self._group(members, Category.SPAM, _DEFAULT_VIEWS, lists, where, together=True)
 
     def _term(self, text: str, views: frozenset[ViewName], where: str) -> int:
-        if not 0 < len(text) <= _LONGEST_TERM or not fold(text).squeezed:
-            raise ConfigurationError(f"{where}: a term has 1 to {_LONGEST_TERM} characters that can be read")
+        if not 0 < len(text) <= _LONGEST_TERM or not fold(text).plain.strip():
+            raise ConfigurationError(
+                f"{where}: the term {text!r} must have 1 to {_LONGEST_TERM} characters that can be read"
+            )
         return self.terms.setdefault((text, views), len(self.terms))
 
     def _pattern(self, source: str, where: str) -> int:

@@ -9,7 +9,7 @@ in moderation/tables/README.md; the service reads only the tables.
 import gzip
 import sys
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,9 @@ PARTS = frozenset("亻氵扌彳刂忄讠饣纟钅犭艹宀疒辶阝冫灬礻衤�
 """Parts of characters that are no text when they stand alone."""
 
 WORD_LENGTHS = range(2, 5)
+SPOKEN = frozenset("了都还给呢什哦佛娜莎柚仔扒粘磅囤驮捋嚼")
+"""Characters that set phrases read otherwise than speech does: their first reading stays."""
+
 BASIC_BLOCK = range(0x3007, 0xA000)
 
 
@@ -94,22 +97,40 @@ def joins(folder: Path, words: set[str]) -> list[str]:
     return [f"{pair}{character}" for pair, character in sorted(rows.items())]
 
 
-def syllables(source: Path) -> list[str]:
-    """Give a line for each toneless syllable: itself, then the characters first read so."""
-    groups: dict[str, list[str]] = defaultdict(list)
+def toneless(reading: str) -> str:
+    """Return a reading without its tone, with v for ü."""
+    decomposed = unicodedata.normalize("NFD", reading.replace("ü", "v"))
+    return "".join(mark for mark in decomposed if mark.isascii() and mark.isalpha())
+
+
+def usual_readings(source: Path) -> dict[str, Counter[str]]:
+    """Return how often each character is read in which way, over a list of phrases."""
+    readings: dict[str, Counter[str]] = defaultdict(Counter)
     for line in lines(source):
+        phrase, _, spoken = line.partition(":")
+        sounds = spoken.split("#")[0].split()
+        if len(phrase) == len(sounds):
+            for character, sound in zip(phrase, sounds, strict=True):
+                readings[character][toneless(sound)] += 1
+    return readings
+
+
+def syllables(folder: Path) -> list[str]:
+    """Give a line for each toneless syllable: itself, then the characters that are usually read so."""
+    usual = usual_readings(folder / "phrase_pinyin.txt.gz")
+    groups: dict[str, list[str]] = defaultdict(list)
+    for line in lines(folder / "char_pinyin.txt.gz"):
         if not line.startswith("U+"):
             continue
         code, _, rest = line.removeprefix("U+").partition(":")
         number = int(code, 16)
         if number not in BASIC_BLOCK:
             continue
-        reading = rest.split("#")[0].strip().split(",")[0].replace("ü", "v")
-        decomposed = unicodedata.normalize("NFD", reading)
-        plain = decomposed.replace("ü", "v")
-        letters = "".join(mark for mark in plain if mark.isascii() and mark.isalpha())
-        if letters:
-            groups[letters].append(chr(number))
+        possible = [toneless(reading) for reading in rest.split("#")[0].strip().split(",")]
+        counted = Counter() if chr(number) in SPOKEN else usual.get(chr(number), Counter())
+        reading = max(possible, key=lambda sound: counted[sound])
+        if reading:
+            groups[reading].append(chr(number))
     return [f"{syllable} {''.join(groups[syllable])}" for syllable in sorted(groups)]
 
 
@@ -121,7 +142,7 @@ def main() -> None:
         "traditional.txt": traditional(),
         "confusables.txt": confusables(lexicon / "confusables" / "latin_confusables.txt"),
         "joins.txt": joins(lexicon / "chaizi", words),
-        "syllables.txt": syllables(lexicon / "pinyin" / "char_pinyin.txt.gz"),
+        "syllables.txt": syllables(lexicon / "pinyin"),
     }
     for name, rows in tables.items():
         (target / name).write_text("\n".join(rows) + "\n", encoding="utf-8")

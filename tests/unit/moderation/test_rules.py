@@ -62,6 +62,10 @@ def test_an_exception_may_be_a_pattern(tmp_path: Path) -> None:
     assert passages(tmp_path, "谁在招代理呀", unless_patterns=["谁在.{0,4}代理"]) == []
 
 
+def test_an_exception_may_be_a_mark(tmp_path: Path) -> None:
+    assert passages(tmp_path, "有人喊“招代理”", unless=["“"]) == []
+
+
 def test_lists_are_shared_by_name(tmp_path: Path) -> None:
     book = rulebook(tmp_path, rule(any=["$offers"]), lists={"offers": ["招代理", "货源"]})
 
