@@ -49,6 +49,11 @@ def _digit(character: str) -> bool:
     return "0" <= character <= "9"
 
 
+def _cuttable(form: str) -> bool:
+    """Tell whether a form begins or ends with a letter or digit that could be part of a longer one."""
+    return any(_latin(edge) or _digit(edge) for edge in (form[0], form[-1]))
+
+
 def _at_edges(text: str, start: int, end: int) -> bool:
     """Tell whether a match does not cut a Latin word or a number in two."""
     for inside, outside in ((start, start - 1), (end - 1, end)):
@@ -92,6 +97,7 @@ class Lexicon:
         self._written = [
             tuple((term, frozenset(views)) for term, views in found.items()) for found in written.values()
         ]
+        self._cuttable = [_cuttable(form) for form in written]
         self._heard = [tuple(sorted(found)) for found in heard.values()]
         self._writing = AhoCorasick(list(written)) if written else None
         self._hearing = AhoCorasick(list(heard)) if heard else None
@@ -122,7 +128,7 @@ class Lexicon:
         if self._writing is None:
             return
         for pattern, start, end in self._writing.find_matches_as_indexes(text, overlapping=True):
-            if not _at_edges(text, start, end):
+            if self._cuttable[pattern] and not _at_edges(text, start, end):
                 continue
             for term, views in self._written[pattern]:
                 if not views.isdisjoint(counts_for):

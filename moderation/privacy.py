@@ -94,7 +94,10 @@ _ADDRESS: Final = re.compile(
     r"|(?:家|住)[在于址:：\s]{1,3}[一-鿿]{1,8}\s?[0-9]{1,5}\s?(?:座|栋|幢|号|单元)"
 )
 _UNIT: Final = re.compile(r"[号栋幢座巷弄室房]|单元")
-_ANYTHING: Final = re.compile(r"[0-9@]|[a-z][a-z.\[(\s点。]{2}|微|薇|[栋座室号]")
+_ANYTHING: Final = re.compile(
+    r"[0-9]\W{0,3}[0-9]|@|\[at\]|\(at\)|[a-z][a-z0-9_-]{4}|[a-z0-9]\s?[.点點。\[(【（]|[0-9]\s?[号栋幢座巷弄室房单]|[栋座幢][0-9]"
+)
+"""Without one of these no detector finds anything: a cheap look before the dear ones."""
 
 _NUMBER_OF_A_THING: Final = re.compile(
     r"(?:订单|单号|运单|快递|物流|取件|流水|编号|学号|工号|考号|准考证|考生号|isbn|issn|读数|圆周率|版本|型号|货号|序列号|条码|验证码|案号|文号|"

@@ -142,7 +142,8 @@ class _Post:
         return max(0, self._letters[second[0]] - self._letters[first[1]])
 
     def spans(self, group: Group) -> Iterator[Span]:
-        for term in group.terms:
+        # Asked of the few that were found and not of the many that a group may hold.
+        for term in group.terms.intersection(self._matches):
             yield from self._of_term(term)
         for pattern in group.patterns:
             yield from self._of_pattern(pattern)
@@ -152,8 +153,6 @@ class _Post:
                     yield self.folded.span(ViewName.PLAIN, finding.start, finding.end)
 
     def _of_term(self, term: int) -> tuple[Span, ...]:
-        if term not in self._matches:
-            return ()
         if term not in self._term_spans:
             self._term_spans[term] = tuple(
                 {self.folded.span(view, start, end) for view, start, end in self._matches[term]}
@@ -255,10 +254,13 @@ class RuleMatcher:
 
 def _judge(rule: Rule, post: _Post) -> tuple[Span, ...]:
     """Return where a post breaks a rule; nothing where it does not."""
-    if rule.unless_anywhere and any(True for _ in post.spans(rule.unless_anywhere)):
-        return ()
-    found = [set(post.spans(group)) for group in rule.groups]
-    if not all(found):
+    found: list[set[Span]] = []
+    for group in rule.groups:
+        spans = set(post.spans(group))
+        if not spans:
+            return ()
+        found.append(spans)
+    if any(True for _ in post.spans(rule.unless_anywhere)):
         return ()
     meeting = _meetings(rule.window, found, post)
     if rule.unless:
