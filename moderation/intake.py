@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 import orjson
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
@@ -41,7 +42,7 @@ from models.vocabulary import Category, PostState, Verdict
 from moderation.drafts import Draft, can_be_key
 from moderation.helplines import help_document
 from moderation.pipeline import Outcome, Screener
-from moderation.screening import STATE_OF, Screened, record_many
+from moderation.screening import STATE_OF, Recorded, Screened, record_many
 
 BATCH_LIMIT: Final = 1_000
 
@@ -138,7 +139,7 @@ class _Item:
     def refuse(self, problem: TingjianError) -> None:
         self.taken.problem = problem
 
-    def answer(self, post: Post, screening: Screening, *, created: bool) -> None:
+    def answer(self, post: Post, screening: Screening | Recorded, *, created: bool) -> None:
         self.taken.created = created
         self.taken.answer = answer(post, screening)
 
@@ -278,17 +279,21 @@ def _take_each(
         elif _is_edit(item, post, stored, caller):
             _apply(post, item.draft)
             entries.append(Screened(post, _outcome(screener, item)))
-    session.add_all(
-        PostRevision(
-            post_id=entry.post.id,
-            revision=entry.post.revision,
-            text=items[entry.post.external_id].draft.text,
-            fingerprint=items[entry.post.external_id].fingerprint,
-            received_at=now,
+    if entries:
+        session.execute(
+            sa.insert(SQLModel.metadata.tables["postrevision"]),
+            [
+                {
+                    "id": new_id(),
+                    "post_id": entry.post.id,
+                    "revision": entry.post.revision,
+                    "text": items[entry.post.external_id].draft.text,
+                    "fingerprint": items[entry.post.external_id].fingerprint,
+                    "received_at": now,
+                }
+                for entry in entries
+            ],
         )
-        for entry in entries
-    )
-    session.flush()
     for entry, screening in zip(entries, record_many(session, entries, now=now), strict=True):
         items[entry.post.external_id].answer(entry.post, screening, created=True)
 
@@ -419,7 +424,7 @@ def _apply(post: Post, draft: Draft) -> None:
     post.version += 1
 
 
-def answer(post: Post, screening: Screening) -> Answer:
+def answer(post: Post, screening: Screening | Recorded) -> Answer:
     """Return what the platform is told about one screening of `post`."""
     return Answer(
         id=post.id,

@@ -18,9 +18,11 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+import sqlalchemy as sa
 from sqlalchemy import func
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
+from models.base import new_id
 from models.database import Database
 from models.demand import Demand, DemandMember
 from models.event import ReportExample
@@ -98,47 +100,82 @@ def reason_document(reason: Reason) -> dict[str, Any]:
     }
 
 
-def record(session: Session, post: Post, outcome: Outcome, *, now: datetime) -> Screening:
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A row of `Screening` as it was just written. Making the record's own class costs a batch its time."""
+
+    id: str
+    post_id: str
+    revision: int
+    sequence: int
+    verdict: Verdict
+    category: Category | None
+    reasons: list[dict[str, Any]]
+    probabilities: dict[str, float]
+    rulebook: str
+    bundle: str | None
+    policy: str
+    screened_at: datetime
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def record(session: Session, post: Post, outcome: Outcome, *, now: datetime) -> Recorded:
     """Put one outcome about the current revision of `post` on record; see `record_many`."""
     return record_many(session, [Screened(post, outcome)], now=now)[0]
 
 
-def record_many(session: Session, entries: Sequence[Screened], *, now: datetime) -> list[Screening]:
+def record_many(session: Session, entries: Sequence[Screened], *, now: datetime) -> list[Recorded]:
     """Put outcomes on record, one per post, and do what follows from each.
 
     The posts are already in the session, and locked by the caller. A re-screening that comes to
     the same verdict leaves its row and nothing else, so that the queue keeps its order.
     """
+    if not entries:
+        return []
     known = _history(session, [entry.post.id for entry in entries if not entry.fresh])
-    recorded, changed = [], []
+    recorded: list[Recorded] = []
+    changed: dict[str, tuple[Screened, PostState | None]] = {}
     for entry in entries:
         post, outcome = entry.post, _bounded(entry, known)
         sequence = known.sequences.get((post.id, post.revision), 0) + 1
-        screening = Screening(
-            post_id=post.id,
-            revision=post.revision,
-            sequence=sequence,
-            verdict=outcome.verdict,
-            category=outcome.category,
-            reasons=[reason_document(reason) for reason in outcome.reasons],
-            probabilities={str(word): value for word, value in outcome.probabilities.items()},
-            rulebook=outcome.rulebook,
-            bundle=outcome.bundle,
-            policy=outcome.policy,
-            screened_at=now,
-        )
         before = None if entry.fresh else (post.state, post.category)
         post.state = STATE_OF[outcome.verdict]
         post.category = outcome.category if outcome.verdict is not Verdict.PUBLISH else None
-        recorded.append(screening)
-        if sequence == 1 or before != (post.state, post.category):
-            changed.append((entry, screening, before[0] if before else None))
-    session.add_all(recorded)
+        recorded.append(_recorded(post, outcome, sequence, now))
+        follows = not entry.fresh or outcome.verdict is not Verdict.PUBLISH
+        if follows and (sequence == 1 or before != (post.state, post.category)):
+            changed[recorded[-1].id] = entry, before[0] if before else None
     session.flush()
-    for entry, screening, before_state in changed:
-        _follow(session, entry, screening, known, before=before_state, now=now)
+    session.execute(
+        sa.insert(SQLModel.metadata.tables["screening"]), [screening.row() for screening in recorded]
+    )
+    for screening in session.exec(
+        select(Screening).where(col(Screening.id).in_(changed)).order_by(col(Screening.id))
+    ).all():
+        entry, state = changed[screening.id]
+        _follow(session, entry, screening, known, before=state, now=now)
     session.flush()
     return recorded
+
+
+def _recorded(post: Post, outcome: Outcome, sequence: int, now: datetime) -> Recorded:
+    return Recorded(
+        id=new_id(),
+        post_id=post.id,
+        revision=post.revision,
+        sequence=sequence,
+        verdict=outcome.verdict,
+        category=outcome.category,
+        reasons=[reason_document(reason) for reason in outcome.reasons],
+        probabilities={word.value: value for word, value in outcome.probabilities.items()},
+        rulebook=outcome.rulebook,
+        bundle=outcome.bundle,
+        policy=outcome.policy,
+        screened_at=now,
+    )
 
 
 @dataclass(frozen=True, slots=True)
