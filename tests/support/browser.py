@@ -180,4 +180,5 @@ def picture(page: Page, name: str) -> None:
     """Take a picture for the documents, if the environment asks for new ones."""
     if os.environ.get("TINGJIAN_TEST_PICTURES"):
         PICTURES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=PICTURES / f"{name}.png")
+        # Hiding the caret would need an inline style, which the policy of the console refuses.
+        page.screenshot(path=PICTURES / f"{name}.png", caret="initial")

@@ -45,7 +45,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey && event.key === "Enter" && typing(event.target) && event.target.form) {
       event.preventDefault();
-      event.target.form.requestSubmit();
+      event.target.form.requestSubmit(event.target.form.querySelector("button"));
       return;
     }
     if (event.key === "Escape" && typing(event.target)) {
