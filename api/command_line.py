@@ -27,9 +27,7 @@ class Command:
 
 
 EVALUATE = {
-    "screening": Command(
-        "evaluate_screening", "screening", "Verdicts on a suite of labelled texts."
-    ),
+    "screening": Command("evaluate_screening", "screening", "Verdicts on a suite of labelled texts."),
     "scores": Command("evaluate_scores", "scores", "Probabilities against labels."),
     "needs": Command("evaluate_needs", "needs", "Need, domain, tone and place."),
     "demands": Command("evaluate_demands", "demands", "Demands found in a replayed month."),

@@ -42,6 +42,7 @@ def serve(
             port=port,
             workers=workers,
             access_log=False,
+            server_header=False,
             log_config=None,
         )
         return
@@ -58,5 +59,6 @@ def serve(
         host=host,
         port=port,
         access_log=False,
+        server_header=False,
         log_config=None,
     )

@@ -7,6 +7,8 @@ import pytest
 from api.settings import Settings
 from models.errors import ConfigurationError
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,3 +71,8 @@ def test_secrets_do_not_show_in_the_settings_repr() -> None:
 def test_the_public_address_gives_origin_and_scheme(url: str, origin: str, *, https: bool) -> None:
     settings = Settings(public_url=url)
     assert (settings.is_https, settings.public_origin) == (https, origin)
+
+
+def test_every_variable_stands_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/configuration.md").read_text(encoding="utf-8")
+    assert [name for name in Settings.model_fields if f"`TINGJIAN_{name.upper()}`" not in page] == []
