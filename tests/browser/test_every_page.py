@@ -9,7 +9,7 @@ from models.event import Case, Event, InboxItem
 from models.vocabulary import DemandState
 from tests.support.browser import DESK, PHONE, Console, findings, sign_in, visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 LISTS = ("queue", "appeals", "demands", "events", "cases", "inbox", "deliveries", "audit", "password")
 

@@ -13,7 +13,7 @@ from models.screening import Screening
 from models.vocabulary import Action, Category, TaskState, Verdict
 from tests.support.browser import PHONE, Console, picture, sign_in, visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>\u202e文字倒过来\u202c {{ 7 * 7 }} "

@@ -16,7 +16,7 @@ from models.vocabulary import Action, Topic
 from tests.support.browser import PASSWORD, Console, picture, sign_in, visitor
 from tests.support.receiver import Receiver, receiver
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 TITLE = "云岭师范学院南区宿舍热水供应不足"
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

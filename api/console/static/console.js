@@ -114,11 +114,21 @@
     }
   };
 
+  const showPlace = () => {
+    const tray = document.querySelector("#tray");
+    const here = tray && tray.querySelector("a[aria-current]");
+    if (here && tray.scrollHeight > tray.clientHeight) {
+      tray.scrollTop = here.offsetTop - tray.offsetTop - tray.clientHeight / 3;
+    }
+  };
+
   document.addEventListener("DOMContentLoaded", draw);
+  document.addEventListener("DOMContentLoaded", showPlace);
   window.addEventListener("resize", redraw);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   document.addEventListener("htmx:afterSettle", (event) => {
     draw();
+    showPlace();
     if (event.target instanceof Element && event.target.id === "main") {
       const heading = document.querySelector("#main h1");
       if (heading) heading.focus({ preventScroll: true });

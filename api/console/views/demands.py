@@ -113,10 +113,10 @@ def card(request: Request, demand_id: str, principal: Reader, session: Transacti
 def _voices(
     session: Session, principal: Principal, demand: Demand, members: list[Member], now: datetime
 ) -> list[Voice] | None:
-    """Return the posts in the order of time, or None for whoever may not read posts there."""
+    """Return the posts, the most typical first, or None for whoever may not read posts there."""
     if not allows(principal, Permission.POSTS_READ, demand.organisation):
         return None
-    shown = sorted(members, key=lambda one: one.created_at)[:POSTS_SHOWN]
+    shown = sorted(members, key=lambda one: (-one.probability, one.created_at))[:POSTS_SHOWN]
     texts = texts_of(session, shown)
     audit.record(
         session,
