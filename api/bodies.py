@@ -20,11 +20,15 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from api.problems import faults
-from models.errors import InvalidInput, MalformedBody
+from models.errors import InvalidInput, MalformedBody, TooLarge
 
 DEPTH_LIMIT: Final = 32
 NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
+PARSER_DEPTH: Final = 1_000
+"""What the fast parser bears. A post nested deeper than 32 but not than this spoils only itself."""
+VALUES_LIMIT: Final = 100_000
+# Possessive, so that a string of any length costs no memory to pass over.
+_TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|[,\[{\]}]', re.DOTALL)
 _BOM: Final = b"\xef\xbb\xbf"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -51,6 +55,27 @@ def is_deep(value: Any) -> bool:  # noqa: ANN401 - any JSON
     return True
 
 
+def _refuse_many_values(raw: bytes) -> None:
+    """Count what parts values, outside strings; a text may have as many commas as it likes."""
+    seen = depth = 0
+    for token in _TOKEN.finditer(raw):
+        mark = token[0]
+        seen += mark in b",[{"
+        depth += (mark in b"[{") - (mark in b"]}")
+        if depth > PARSER_DEPTH:
+            raise too_deep()
+        if seen > VALUES_LIMIT:
+            raise TooLarge("too many values", code="too_many_values", limit=VALUES_LIMIT)
+
+
+def _refuse_deep(raw: bytes) -> None:
+    depth = 0
+    for token in _TOKEN.finditer(raw):
+        depth += (token[0] in b"[{") - (token[0] in b"]}")
+        if depth > DEPTH_LIMIT:
+            raise too_deep()
+
+
 def _refuse_constant(_: str) -> None:
     raise ValueError("NaN and Infinity are no JSON")
 
@@ -62,18 +87,18 @@ def parse(raw: bytes) -> Any:  # noqa: ANN401 - any JSON
     ------
     MalformedBody
         If it is not JSON (`malformed_body`) or nested too deep to be read (`too_deep`).
+    TooLarge
+        If it holds more values than any batch needs (`too_many_values`): a small body of empty
+        lists would fill the memory.
     """
     raw = raw.removeprefix(_BOM)
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > VALUES_LIMIT:
+        _refuse_many_values(raw)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         pass
-    depth = 0
-    for token in _TOKEN.finditer(raw):
-        mark = token[0][:1]
-        depth += (mark in b"[{") - (mark in b"]}")
-        if depth > DEPTH_LIMIT:
-            raise too_deep()
+    _refuse_deep(raw)
     try:
         return json.loads(raw.decode("utf-8", "surrogateescape"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -96,6 +96,19 @@ def test_a_batch_that_is_no_array_is_refused(platform: Platform) -> None:
         check(platform.forum.post("/v1/posts:batch", content=body), 422, "wrong_type", "")
 
 
+def test_a_body_of_very_many_values_is_refused_before_it_is_built(platform: Platform) -> None:
+    for body in (b"[" + b"[]," * 1_000_000 + b"[]]", b"[" + b"1," * 2_000_000 + b"1]"):
+        check(platform.forum.post("/v1/posts:batch", content=body), 413, "too_many_values")
+
+
+def test_a_text_may_have_as_many_commas_as_it_likes(platform: Platform, now: datetime) -> None:
+    items = [fields(now, external_id=str(number), text='你,[{"好\\' * 2_000) for number in range(30)]
+
+    results = platform.forum.post("/v1/posts:batch", json=items).json()["results"]
+
+    assert {one["status"] for one in results} == {201}
+
+
 def test_a_deep_post_in_a_batch_spoils_only_itself(platform: Platform, now: datetime) -> None:
     deep: Any = "x"
     for _ in range(40):
