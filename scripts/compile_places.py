@@ -25,8 +25,10 @@ FREQUENT = 150
 
 
 EVERYDAY = frozenset(
-    ("天水", "大同", "三明", "白银", "安康", "长治", "黄山", "宝鸡", "百色", "万宁", "平凉", "和田", "中卫")
-    + ("自贡", "东方")
+    {
+        *("天水", "大同", "三明", "白银", "安康", "长治", "黄山", "宝鸡", "百色", "万宁", "平凉", "和田"),
+        *("中卫", "自贡", "东方"),
+    }
 )
 """Cities whose names turn up inside other words: 今天水逆, 三明治, 白银."""
 
@@ -52,10 +54,12 @@ def main(lexicon: Path) -> None:
         with gzip.open(lexicon / "divisions" / f"{file}.csv.gz", "rt", encoding="utf-8") as lines:
             for row in csv.DictReader(lines):
                 names[row["code"]] = row["name"]
-                if row["name"] in NOT_A_NAME:
+                # Cities without districts stand in the list of districts once more.
+                if row["name"] in NOT_A_NAME or row["name"] == names.get(row.get("cityCode", "")):
                     continue
                 codes = [row.get(key) for key in ("provinceCode", "cityCode", "areaCode")] + [row["code"]]
                 path = [names[code] for code in codes if code and names[code] not in NOT_A_NAME]
+                path = list(dict.fromkeys(path))
                 short = short_name(row["name"], level)
                 common = short in (EVERYDAY if level == 1 else words) or (
                     level == len(LEVELS) - 1 and short in known

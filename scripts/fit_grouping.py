@@ -18,11 +18,10 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from learning.bundle import load_bundle  # noqa: E402 - the package is found only now
-from sentiment.demand import measures  # noqa: E402
+from sentiment.demand import measures, refining  # noqa: E402
 from sentiment.demand.clustering import cluster  # noqa: E402
 from sentiment.demand.grouping import item_of  # noqa: E402
-from sentiment.demand import refining  # noqa: E402
-from sentiment.demand.refining import Membership, membership_parts  # noqa: E402
+from sentiment.demand.refining import Compared, Membership, membership_parts  # noqa: E402
 from sentiment.demand.scoring import PARTS, TABLE, Item, Scorer, parts, profile  # noqa: E402
 from sentiment.pipeline import load_reader  # noqa: E402
 from sentiment.place import load_gazetteer  # noqa: E402
@@ -89,7 +88,7 @@ def fit_membership(made: list[Month], scorer: Scorer) -> tuple[float, tuple[floa
     for items, gold in made:
         ordered = sorted(range(len(items)), key=lambda row: (items[row].day, items[row].key))
         labels = [gold[row] for row in ordered]
-        profiles = profile([items[row] for row in ordered])
+        compared = Compared(profile([items[row] for row in ordered]), scorer)
         every = np.arange(len(items))
         for demand in sorted({label for label in labels if label is not None}):
             members = np.flatnonzero([label == demand for label in labels])
@@ -98,7 +97,7 @@ def fit_membership(made: list[Month], scorer: Scorer) -> tuple[float, tuple[floa
                 group = random.choice(members, size, replace=False)
                 if random.random() < STRANGERS:
                     group = np.union1d(group, random.choice(every, max(1, size // 5)))
-                x = membership_parts(profiles, scorer, every, np.sort(group))
+                x = membership_parts(compared, every, np.sort(group))
                 y = np.array([label == demand for label in labels])
                 asked = y | (x[:, 0] >= 0.02) | (random.random(len(every)) < 0.2)  # noqa: PLR2004
                 xs.append(x[asked].astype(np.float64))

@@ -9,6 +9,7 @@ It refuses to read a person: nothing here sees an author.
 Neighbours: `reading` keeps what is read; `learning` gives heads and vectors; `place`, `topics`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +31,8 @@ TEMPERATURE: Final = 2.0
 """Divides the fused logits, so that the probability is about the share that is right; likewise."""
 
 _SMALLEST: Final = 1e-3
+_HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
+"""A lone surrogate, which no matcher takes. Its stand-in has the same length, so offsets hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Reader:
         """
         if not texts:
             return []
+        texts = [_HALF_A_CHARACTER.sub("\ufffd", text) for text in texts]
         heads = self.bundle.reads(texts)
         vectors = self.bundle.encode(texts)
         domains = fused_domains(heads.domain, np.stack([self.topics.evidence(text) for text in texts]))

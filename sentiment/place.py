@@ -91,7 +91,8 @@ def short_name(name: str, level: int) -> str:
     """Return what people call the division: 番禺区 is 番禺. A name of one character stays whole."""
     for suffix in _SUFFIXES[level]:
         if name.endswith(suffix):
-            short = _PEOPLES.sub("", name.removesuffix(suffix))
+            short = name.removesuffix(suffix)
+            short = short if level == PROVINCE else _PEOPLES.sub("", short)
             return short if len(short) >= SHORTEST else name
     return name
 

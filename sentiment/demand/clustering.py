@@ -2,7 +2,8 @@
 
 Copies fold first. Then pairs of posts are scored inside blocks (one organisation, one domain), and
 groups are joined by the *mean* probability over all their pairs, best first: one post that is near
-to two groups does not chain them. What a person said binds above every probability, and a demand
+to two groups does not chain them. Two groups that are each at home at another organisation stay two,
+however alike: another unit has to act. What a person said binds above every probability, and a demand
 that was proposed is kept whole: it may gain posts, and never becomes one with another.
 
 The result does not depend on the order of the items.
@@ -12,7 +13,7 @@ the result.
 """
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,11 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sentiment.demand.constraints import Constraints
-from sentiment.demand.refining import Membership, Refined, refine
+from sentiment.demand.refining import WHOLE, Compared, Membership, Refined, held_by, homes_differ, refine
 from sentiment.demand.scoring import FloatArray, Item, Profiles, Scorer, parts, profile
-
-WHOLE: Final = 1500
-"""Up to so many items every pair is scored; above, only pairs inside one block."""
 
 BLOCK: Final = 512
 """Rows of one block; a larger one is cut along time, each piece compared with the next as well."""
@@ -61,18 +59,22 @@ class _Joining:
     members: dict[int, list[int]]
     links: dict[int, dict[int, float]]
     kept: dict[int, str]
+    held: dict[int, Counter[int]]
     apart: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def mean(self, left: int, right: int) -> float:
         return self.links[left].get(right, 0.0) / (len(self.members[left]) * len(self.members[right]))
 
     def may_join(self, left: int, right: int) -> bool:
-        return right not in self.apart[left] and not (left in self.kept and right in self.kept)
+        if right in self.apart[left] or (left in self.kept and right in self.kept):
+            return False
+        return not homes_differ(self.held[left], self.held[right])
 
     def join(self, left: int, right: int) -> int:
         """Make one group of two; the smaller number stays, so that the result has one name."""
         stays, goes = min(left, right), max(left, right)
         self.members[stays] += self.members.pop(goes)
+        self.held[stays].update(self.held.pop(goes))
         if goes in self.kept:
             self.kept[stays] = self.kept.pop(goes)
         for other, weight in self.links.pop(goes).items():
@@ -115,17 +117,18 @@ def cluster(
         return []
     ordered = sorted(items, key=lambda item: (item.day, item.key))
     profiles = profile(ordered)
-    links = _links(ordered, profiles, scorer)
+    compared = Compared(profiles, scorer)
+    links = _links(ordered, compared)
     pairs = {row: dict(others) for row, others in links.items()}
     said = constraints or Constraints()
-    state = _start(ordered, links, dict(fixed or {}), said)
+    state = _start(ordered, profiles, links, dict(fixed or {}), said)
     still = frozenset(
         row for name, rows in state.members.items() if len(rows) > 1 or name in state.kept for row in rows
     )
     _join_all(state, scorer.join)
     refined = Refined(state.members, still, state.kept, _apart(ordered, said))
     if membership is not None:
-        refined = refine(refined, profiles, pairs, scorer, membership)
+        refined = refine(refined, compared, pairs, membership)
     return [
         Group(_members(ordered, profiles, scorer, rows), refined.kept.get(name))
         for name, rows in sorted(refined.groups.items(), key=lambda entry: min(entry[1]))
@@ -143,11 +146,11 @@ def _apart(items: Sequence[Item], constraints: Constraints) -> dict[int, frozens
     return {row: frozenset(others) for row, others in found.items()}
 
 
-def _links(items: Sequence[Item], profiles: Profiles, scorer: Scorer) -> dict[int, dict[int, float]]:
+def _links(items: Sequence[Item], compared: Compared) -> dict[int, dict[int, float]]:
     """Return the probability of every pair of rows that is worth keeping, in both directions."""
     links: dict[int, dict[int, float]] = {row: {} for row in range(len(items))}
-    for rows, columns in _blocks(items, profiles):
-        probable = scorer.probabilities(parts(profiles, rows, columns))
+    for rows, columns in _blocks(items, compared.profiles):
+        probable = compared.probabilities(rows, columns)
         probable[rows[:, None] == columns[None, :]] = 0.0
         for row, at in enumerate(_strongest(probable)):
             left = int(rows[row])
@@ -188,12 +191,14 @@ def _blocks(
 
 def _start(
     items: Sequence[Item],
+    profiles: Profiles,
     links: dict[int, dict[int, float]],
     fixed: dict[str, str],
     constraints: Constraints,
 ) -> _Joining:
     """Return the groups to begin with: copies, fixed demands and must-links are already one."""
-    state = _Joining({row: [row] for row in range(len(items))}, links, {})
+    held = {row: held_by(profiles, [row]) for row in range(len(items))}
+    state = _Joining({row: [row] for row in range(len(items))}, links, {}, held)
     name = list(range(len(items)))
 
     def join(left: int, right: int) -> None:

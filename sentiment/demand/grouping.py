@@ -194,7 +194,7 @@ def _read_window(
     return window
 
 
-def _candidates(scorer: Scorer, since: datetime) -> sa.Select[Any]:
+def _candidates(scorer: Scorer, since: datetime) -> Any:  # noqa: ANN401 - a query over three tables
     """Return the query for the posts of the window that may stand in a demand."""
     return (
         select(Reading, Post.author, PostRevision.text)
@@ -243,7 +243,7 @@ def _post(reading: Reading, author: str, text: str | None, bundle: Bundle) -> _P
 
 
 def _vector_of(bundle: Bundle) -> FloatArray:
-    return bundle.encode([""])[0]
+    return np.asarray(bundle.encode([""])[0], dtype=np.float32)
 
 
 def _constraints(window: _Window) -> Constraints:
@@ -476,10 +476,17 @@ def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> N
 def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
     """Fill in what the demand's row says of its posts, and return how many people it needs."""
     rows = session.execute(
-        select(Post.id, Post.author, Post.organisation, Post.created_at, Reading.domain, Reading.place)
+        sa.select(
+            col(Post.id),
+            col(Post.author),
+            col(Post.organisation),
+            col(Post.created_at),
+            col(Reading.domain),
+            col(Reading.place),
+        )
         .join(DemandMember, col(DemandMember.post_id) == col(Post.id))
         .outerjoin(Reading, col(Reading.post_id) == col(Post.id))
-        .where(col(DemandMember.demand_id) == demand.id, Post.state == PostState.PUBLISHED)
+        .where(col(DemandMember.demand_id) == demand.id, col(Post.state) == PostState.PUBLISHED)
         .order_by(col(Post.created_at), col(Post.id))
     ).all()
     demand.posts, demand.authors = len(rows), len({row.author for row in rows})

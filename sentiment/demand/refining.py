@@ -47,12 +47,22 @@ ROUNDS: Final = 4
 NEAR_ENOUGH: Final = 0.03
 """Least probability with the nearest member for a group to be looked at for a post."""
 
-MERGE_FROM: Final = 0.05
+MERGE_FROM: Final = 0.1
 """Least mean probability between two groups for a merge to be looked at."""
 
 LARGEST: Final = 256
 """Members of a group that a post is compared with: the newest so many."""
 
+AT_HOME_FROM: Final = 5
+"""Posts, not on the common board, from which a group can be at home at one organisation."""
+
+MOSTLY: Final = 0.7
+"""Share of them that stand there."""
+
+WHOLE: Final = 1500
+"""Up to so many items every pair is compared once and kept."""
+
+_TABLES: Final = ("vectors", "terms", "topics", "domains")
 _CLIP: Final = 1e-4
 _SMALLEST: Final = 1e-6
 
@@ -85,6 +95,22 @@ class Membership:
         return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
 
 
+def held_by(profiles: Profiles, rows: Sequence[int]) -> Counter[int]:
+    """Return how many of `rows` stand under each organisation; the common board counts as none."""
+    return Counter(int(profiles.organisations[row]) for row in rows if not profiles.on_common_board[row])
+
+
+def homes_differ(left: Counter[int], right: Counter[int]) -> bool:
+    """Return whether two groups are each at home at one organisation, and not at the same."""
+    homes = [
+        organisation
+        for held in (left, right)
+        for organisation, count in held.most_common(1)
+        if held.total() >= AT_HOME_FROM and count >= MOSTLY * held.total()
+    ]
+    return len(set(homes)) > 1
+
+
 @functools.cache
 def load_membership() -> Membership:
     """Return the committed model."""
@@ -97,24 +123,73 @@ def load_membership() -> Membership:
     )
 
 
-def membership_parts(profiles: Profiles, scorer: Scorer, rows: Rows, group: Rows) -> FloatArray:
+class Compared:
+    """The items, ready to be compared: every pair at once where they are few, and on demand where not."""
+
+    def __init__(self, profiles: Profiles, scorer: Scorer) -> None:
+        self.profiles, self.scorer = profiles, scorer
+        self._probable: FloatArray | None = None
+        self._likeness: dict[str, FloatArray] = {}
+        self._asked: dict[tuple[bytes, bytes], FloatArray] = {}
+        n = len(profiles.days)
+        if n <= WHOLE:
+            every = np.arange(n, dtype=np.int64)
+            self._probable = scorer.probabilities(parts(profiles, every, every))
+            self._likeness = {name: self._products(name, every, every) for name in _TABLES}
+
+    def probabilities(self, rows: Rows, columns: Rows) -> FloatArray:
+        """Return the probability of each pair. Shape (rows, columns)."""
+        if self._probable is not None:
+            return self._probable[np.ix_(rows, columns)]
+        return self.scorer.probabilities(parts(self.profiles, rows, columns))
+
+    def likeness(self, name: str, rows: Rows, group: Rows, inside: npt.NDArray[np.bool_]) -> FloatArray:
+        """Return the cosine of each row with the mean of the group, itself left out. Shape (rows,)."""
+        own = np.square(getattr(self.profiles, name)[rows]).sum(axis=1)
+        dots = self._pairs(name, rows, group).sum(axis=1)
+        total = float(self._pairs(name, group, group).sum())
+        within = inside.any(axis=1)
+        length = np.where(within, total - 2 * dots + own, total)
+        dots = np.where(within, dots - own, dots)
+        return np.asarray(dots / np.sqrt(np.maximum(length * own, _SMALLEST)), dtype=np.float32)
+
+    def belongs(self, membership: Membership, rows: Rows, group: Rows) -> FloatArray:
+        """Return the probability that each row belongs to the group; asked again, the same answer."""
+        question = rows.tobytes(), group.tobytes()
+        if question not in self._asked:
+            self._asked[question] = membership.probabilities(membership_parts(self, rows, group))
+        return self._asked[question]
+
+    def _pairs(self, name: str, rows: Rows, columns: Rows) -> FloatArray:
+        if name in self._likeness:
+            return self._likeness[name][np.ix_(rows, columns)]
+        return self._products(name, rows, columns)
+
+    def _products(self, name: str, rows: Rows, columns: Rows) -> FloatArray:
+        table: FloatArray = getattr(self.profiles, name)
+        return np.asarray(table[rows] @ table[columns].T, dtype=np.float32)
+
+
+def membership_parts(compared: Compared, rows: Rows, group: Rows) -> FloatArray:
     """Return what speaks for each of `rows` being in `group`, itself left out if it is in it.
 
-    Shape (rows, 18) float32, columns as in `PARTS`. A row that is the whole group gets zeros.
+    Shape (rows, 18) float32, columns as in `PARTS`.
     """
-    probable = np.clip(scorer.probabilities(parts(profiles, rows, group)), _CLIP, 1 - _CLIP)
+    profiles = compared.profiles
+    probable = np.clip(compared.probabilities(rows, group), _CLIP, 1 - _CLIP)
     inside = rows[:, None] == group[None, :]
     others = np.maximum(len(group) - inside.any(axis=1), 1)
+    logits = np.where(inside, 0.0, np.log(probable / (1 - probable)))
     probable[inside] = 0.0
     ranked = -np.sort(-probable, axis=1)
-    logits = np.log(np.clip(probable, _CLIP, 1) / (1 - probable))
-    logits[inside] = 0.0
     apart = np.abs(profiles.days[rows, None] - profiles.days[None, group])
-    apart[inside] = np.nan
-    apart[(len(group) - inside.sum(axis=1)) < 1] = 0.0
+    apart[inside] = np.inf
+    apart = np.sort(apart, axis=1)
+    apart[~np.isfinite(apart)] = 0.0
+    middle = np.take_along_axis(apart, ((others - 1) // 2)[:, None], axis=1)[:, 0]
     board = profiles.on_common_board[rows]
     share, home, elsewhere = _organisation_parts(profiles, rows, group, inside)
-    topic = _likeness(profiles.topics, rows, group)
+    topic = compared.likeness("topics", rows, group, inside)
     columns = (
         probable.sum(axis=1) / others,
         ranked[:, 0],
@@ -124,13 +199,13 @@ def membership_parts(profiles: Profiles, scorer: Scorer, rows: Rows, group: Rows
         elsewhere,
         board,
         home,
-        _likeness(profiles.vectors, rows, group),
-        _likeness(profiles.terms, rows, group),
+        compared.likeness("vectors", rows, group, inside),
+        compared.likeness("terms", rows, group, inside),
         topic,
         ~profiles.topics[rows].any(axis=1),
-        _likeness(profiles.domains, rows, group),
-        np.log1p(np.nanmin(apart, axis=1)),
-        np.log1p(np.nanmedian(apart, axis=1)),
+        compared.likeness("domains", rows, group, inside),
+        np.log1p(apart[:, 0]),
+        np.log1p(middle),
         np.log(others),
         profiles.need[rows],
         board * topic,
@@ -154,15 +229,6 @@ def _organisation_parts(
     return share.astype(np.float32), home.astype(np.float32), away.astype(np.float32)
 
 
-def _likeness(table: FloatArray, rows: Rows, group: Rows) -> FloatArray:
-    """Return the cosine of each row with the mean of the group, itself left out."""
-    inside = np.isin(rows, group)
-    means = table[group].sum(axis=0)[None, :] - table[rows] * inside[:, None]
-    lengths = np.linalg.norm(means, axis=1) * np.linalg.norm(table[rows], axis=1)
-    products = np.einsum("ij,ij->i", means, table[rows])
-    return np.asarray(products / np.maximum(lengths, _SMALLEST), dtype=np.float32)
-
-
 @dataclass
 class Refined:
     """Groups as they change: for each name its rows; what may not move; what may not meet."""
@@ -183,13 +249,11 @@ class Refined:
         return all(self.may_hold(right, row) for row in self.groups[left] if row in self.apart)
 
 
-def refine(
-    state: Refined, profiles: Profiles, links: Links, scorer: Scorer, membership: Membership
-) -> Refined:
+def refine(state: Refined, compared: Compared, links: Links, membership: Membership) -> Refined:
     """Return the groups after every free post was looked at again, and like groups were merged."""
     for number in range(ROUNDS):
-        moved = _move(state, profiles, links, scorer, membership)
-        merged = number + 1 < ROUNDS and _merge(state, profiles, links, scorer, membership)
+        moved = _move(state, compared, links, membership)
+        merged = number + 1 < ROUNDS and _merge(state, compared, links, membership)
         if not moved and not merged:
             break
     return state
@@ -200,7 +264,7 @@ def _newest(rows: Sequence[int]) -> Rows:
     return np.array(sorted(rows)[-LARGEST:], dtype=np.int64)
 
 
-def _move(state: Refined, profiles: Profiles, links: Links, scorer: Scorer, membership: Membership) -> bool:
+def _move(state: Refined, compared: Compared, links: Links, membership: Membership) -> bool:
     """Put each free post where it most probably belongs, all at once, judged by the groups as they were."""
     best: dict[int, tuple[float, int]] = {}
     for name, members in sorted(state.groups.items()):
@@ -212,7 +276,7 @@ def _move(state: Refined, profiles: Profiles, links: Links, scorer: Scorer, memb
         rows = np.array(sorted(near - state.still), dtype=np.int64)
         if not len(rows):
             continue
-        probable = membership.probabilities(membership_parts(profiles, scorer, rows, _newest(members)))
+        probable = compared.belongs(membership, rows, _newest(members))
         for row, probability in zip(rows.tolist(), probable.tolist(), strict=True):
             if probability > best.get(row, (0.0, -1))[0] and state.may_hold(name, row):
                 best[row] = (probability, name)
@@ -253,27 +317,21 @@ def _kept_apart(groups: dict[int, list[int]], state: Refined, fresh: int) -> dic
     return result
 
 
-def _merge(state: Refined, profiles: Profiles, links: Links, scorer: Scorer, membership: Membership) -> bool:
+def _merge(state: Refined, compared: Compared, links: Links, membership: Membership) -> bool:
     """Make one of two groups whose posts belong to each other, the surest first."""
-    where = {row: name for name, members in state.groups.items() for row in members}
-    between: dict[tuple[int, int], float] = defaultdict(float)
-    for row, others in links.items():
-        for other, link in others.items():
-            one, two = where.get(row, -1), where.get(other, -1)
-            if -1 < one < two and min(len(state.groups[one]), len(state.groups[two])) > 1:
-                between[one, two] += link
     sure = []
-    for (one, two), total in sorted(between.items()):
-        if total < MERGE_FROM * len(state.groups[one]) * len(state.groups[two]):
+    for one, two in _near_groups(state, links):
+        left, right = state.groups[one], state.groups[two]
+        if not state.may_merge(one, two) or homes_differ(
+            held_by(compared.profiles, left), held_by(compared.profiles, right)
+        ):
             continue
-        if state.may_merge(one, two):
-            left, right = _newest(state.groups[one]), _newest(state.groups[two])
-            both = min(
-                float(membership.probabilities(membership_parts(profiles, scorer, left, right)).mean()),
-                float(membership.probabilities(membership_parts(profiles, scorer, right, left)).mean()),
-            )
-            if both >= membership.merges:
-                sure.append((-both, one, two))
+        both = min(
+            float(compared.belongs(membership, rows, group).mean())
+            for rows, group in ((_newest(left), _newest(right)), (_newest(right), _newest(left)))
+        )
+        if both >= membership.merges:
+            sure.append((-both, one, two))
     gone: set[int] = set()
     for _, one, two in sorted(sure):
         if one in gone or two in gone:
@@ -283,3 +341,20 @@ def _merge(state: Refined, profiles: Profiles, links: Links, scorer: Scorer, mem
             state.kept[one] = state.kept.pop(two)
         gone |= {one, two}
     return bool(gone)
+
+
+def _near_groups(state: Refined, links: Links) -> list[tuple[int, int]]:
+    """Return the pairs of groups, of two posts at least, that are near enough to be looked at."""
+    where = {row: name for name, members in state.groups.items() for row in members}
+    between: dict[tuple[int, int], float] = defaultdict(float)
+    for row, others in links.items():
+        for other, link in others.items():
+            one, two = where.get(row, -1), where.get(other, -1)
+            if -1 < one < two:
+                between[one, two] += link
+    sizes = {name: len(members) for name, members in state.groups.items()}
+    return [
+        (one, two)
+        for (one, two), total in sorted(between.items())
+        if min(sizes[one], sizes[two]) > 1 and total >= MERGE_FROM * sizes[one] * sizes[two]
+    ]

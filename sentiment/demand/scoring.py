@@ -10,9 +10,7 @@ Neighbours: `clustering` groups by it; each join keeps its parts for the officer
 
 import functools
 import json
-import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ import numpy.typing as npt
 import rjieba
 
 FloatArray = npt.NDArray[np.float32]
+Terms = npt.NDArray[np.uint32]
 
 TABLE: Final = Path(__file__).parent.parent / "tables" / "grouping.json"
 PARTS: Final = (
@@ -61,7 +60,7 @@ class Item:
     day
         When it was posted, in days since the epoch.
     terms
-        Character bigrams and words (`terms_of`).
+        Shape (m,) uint32: hashes of character bigrams and words (`terms_of`).
     topics
         Shape (t,): unit vector or zeros (`topics.Topics.profile`).
     vector
@@ -80,7 +79,7 @@ class Item:
     author: str
     organisation: str
     day: float
-    terms: tuple[str, ...]
+    terms: Terms
     topics: FloatArray
     vector: FloatArray
     domain: FloatArray
@@ -89,12 +88,17 @@ class Item:
     place: str | None = None
 
 
-def terms_of(text: str) -> tuple[str, ...]:
-    """Return the character bigrams and words of `text`, each once, in order."""
+def terms_of(text: str) -> Terms:
+    """Return the character bigrams and words of `text` as sorted hashes, each once. Shape (m,) uint32.
+
+    The last bit tells a word from a bigram. Hashes and not strings: grouping needs to know what two
+    posts share, not what it says.
+    """
     pieces = [piece for piece in _NOT_A_WORD.split(text.lower()) if piece]
-    bigrams = [piece[at : at + 2] for piece in pieces for at in range(len(piece) - 1)]
-    words = ["w:" + word for piece in pieces for word in rjieba.cut(piece) if len(word) > 1]
-    return tuple(dict.fromkeys(bigrams + words))
+    bigrams = {piece[at : at + 2] for piece in pieces for at in range(len(piece) - 1)}
+    words = {word for piece in pieces for word in rjieba.cut(piece) if len(word) > 1}
+    hashed = [crc32(term.encode()) & ~1 for term in bigrams] + [crc32(word.encode()) | 1 for word in words]
+    return np.unique(np.array(hashed, dtype=np.uint32))
 
 
 @dataclass(frozen=True)
@@ -118,14 +122,14 @@ def profile(items: Sequence[Item]) -> Profiles:
     with a sign into 1,024 columns, so that the size does not grow with the vocabulary.
     """
     n = len(items)
-    counts = Counter(term for item in items for term in item.terms)
-    terms = np.zeros((n, _TERM_COLUMNS), dtype=np.float32)
-    for row, item in enumerate(items):
-        for term in item.terms:
-            weight = math.log((n + 1) / (counts[term] + 0.5))
-            weight *= _WORD_WEIGHT if term.startswith("w:") else _BIGRAM_WEIGHT
-            hashed = crc32(term.encode())
-            terms[row, hashed % _TERM_COLUMNS] += weight if hashed & 0x80000000 else -weight
+    lengths = np.array([len(item.terms) for item in items])
+    every = np.concatenate([item.terms for item in items]).astype(np.uint32)
+    _, kind, counts = np.unique(every, return_inverse=True, return_counts=True)
+    weight = np.log((n + 1) / (counts[kind] + 0.5)) * np.where(every & 1, _WORD_WEIGHT, _BIGRAM_WEIGHT)
+    signed = np.where(every & 0x80000000, weight, -weight)
+    cell = np.repeat(np.arange(n), lengths) * _TERM_COLUMNS + (every >> 1) % _TERM_COLUMNS
+    terms = np.bincount(cell, weights=signed, minlength=n * _TERM_COLUMNS).astype(np.float32)
+    terms = terms.reshape(n, _TERM_COLUMNS)
     terms /= np.maximum(np.linalg.norm(terms, axis=1, keepdims=True), 1e-6)
     numbers: dict[str, int] = {}
     return Profiles(
@@ -147,7 +151,7 @@ def parts(profiles: Profiles, rows: npt.NDArray[np.int64], columns: npt.NDArray[
     meaning = profiles.vectors[rows] @ profiles.vectors[columns].T
     words = np.sqrt(np.maximum(profiles.terms[rows] @ profiles.terms[columns].T, 0))
     topic = profiles.topics[rows] @ profiles.topics[columns].T
-    known = profiles.topics.any(axis=1)
+    known: npt.NDArray[np.bool_] = np.any(profiles.topics, axis=1, keepdims=True)[:, 0]
     no_topic = ~(known[rows, None] & known[None, columns])
     domain = profiles.domains[rows] @ profiles.domains[columns].T
     board = profiles.on_common_board[rows, None] | profiles.on_common_board[None, columns]
