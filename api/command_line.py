@@ -101,7 +101,9 @@ def guarded(run: Callable[[], None]) -> int:
         where = f" ({error.field})" if error.field else ""
         sys.stderr.write(f"tingjian: {error.detail}{where}\n")
     except OperationalError as error:
-        sys.stderr.write(f"tingjian: the database cannot be used: {type(error.orig).__name__}\n")
+        # The driver names the file or the server; statements and their values are not in it.
+        told = str(error.orig).strip().partition("\n")[0]
+        sys.stderr.write(f"tingjian: the database cannot be used: {told}\n")
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         sys.stderr.write(f"tingjian: {error.filename}: {error.strerror}\n")
     except KeyboardInterrupt:
