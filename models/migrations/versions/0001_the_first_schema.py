@@ -190,6 +190,7 @@ def upgrade() -> None:
         "demand",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("titled_by", sa.String(length=120), nullable=True),
         sa.Column("domain", sa.String(length=32), nullable=False),
         sa.Column("organisation", PathText(), nullable=False),
         sa.Column("place", sa.String(length=120), nullable=True),
@@ -368,6 +369,29 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveryattempt", schema=None) as batch_op:
         batch_op.create_index("ix_delivery_attempt_message", ["message_id"], unique=False)
+
+    op.create_table(
+        "demandfact",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("demand_id", sa.String(length=32), nullable=False),
+        sa.Column("post_id", sa.String(length=32), nullable=False),
+        sa.Column("belongs", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("decided_by", sa.String(length=120), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["demand_id"],
+            ["demand.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["post_id"],
+            ["post.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("demand_id", "post_id"),
+    )
+    with op.batch_alter_table("demandfact", schema=None) as batch_op:
+        batch_op.create_index("ix_demand_fact_post", ["post_id"], unique=False)
 
     op.create_table(
         "demandmember",
@@ -704,6 +728,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_demand_member_demand")
 
     op.drop_table("demandmember")
+    with op.batch_alter_table("demandfact", schema=None) as batch_op:
+        batch_op.drop_index("ix_demand_fact_post")
+
+    op.drop_table("demandfact")
     with op.batch_alter_table("deliveryattempt", schema=None) as batch_op:
         batch_op.drop_index("ix_delivery_attempt_message")
 
