@@ -34,6 +34,7 @@ from models.vocabulary import MessageState
 
 SPREAD: Final = 0.2
 DISABLED: Final = "endpoint_disabled"
+BURIED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,8 @@ def _lease(
         leased = []
         for message in _fair(rows, running.busy(), settings.per_endpoint):
             endpoint = session.get_one(WebhookEndpoint, message.endpoint_id)
+            if endpoint.disabled_at is not None:
+                continue
             message.lease = new_id()
             message.leased_until = now + timedelta(seconds=settings.lease)
             session.add(message)
@@ -195,15 +198,24 @@ def _fair(rows: Sequence[OutboxMessage], busy: dict[str, int], per_endpoint: int
 
 
 def _bury_disabled(session: Session, running: _Round, now: datetime) -> None:
-    """Settle messages whose endpoint was disabled after they were written."""
-    disabled = sa.select(col(WebhookEndpoint.id)).where(col(WebhookEndpoint.disabled_at).is_not(None))
-    buried = session.exec(
-        sa.update(OutboxMessage)
-        .where(col(OutboxMessage.state) == MessageState.PENDING, col(OutboxMessage.endpoint_id).in_(disabled))
-        .values(state=MessageState.DEAD, settled_at=now, lease=None, leased_until=None, last_error=DISABLED)
-        .execution_options(synchronize_session=False)
-    )
-    running.dead += buried.rowcount
+    """Settle messages whose endpoint was disabled after they were written, but for those in other hands."""
+    for message in session.exec(
+        select(OutboxMessage)
+        .join(WebhookEndpoint, col(WebhookEndpoint.id) == col(OutboxMessage.endpoint_id))
+        .where(
+            col(OutboxMessage.state) == MessageState.PENDING,
+            col(WebhookEndpoint.disabled_at).is_not(None),
+            sa.or_(col(OutboxMessage.leased_until).is_(None), col(OutboxMessage.leased_until) <= now),
+        )
+        .order_by(col(OutboxMessage.id))
+        .limit(BURIED)
+        .with_for_update(skip_locked=True, of=OutboxMessage)
+    ):
+        message.state, message.settled_at, message.last_error = MessageState.DEAD, now, DISABLED
+        message.lease = message.leased_until = None
+        session.add(message)
+        running.dead += 1
+    session.flush()
 
 
 def _settle(

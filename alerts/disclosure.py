@@ -96,6 +96,12 @@ class Release:
     spread: tuple[Cell, ...]
 
 
+def rounded_down(count: int) -> int:
+    """Return a live count as it may be watched: in tens, under ten in fives, so that no one's step shows."""
+    step = MINIMUM_AUTHORS if count >= MINIMUM_AUTHORS else LOWEST_AUTHORS
+    return count - count % step
+
+
 def distinct(voices: Sequence[Voice], members: Sequence[int]) -> int:
     """Return how many distinct authors stand behind some posts."""
     return len({voices[member].author for member in members})

@@ -1,16 +1,20 @@
 """Collective demands: read, verified, turned down."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, status
 
 from alerts import events
 from alerts.actor import Actor
+from alerts.disclosure import rounded_down
+from alerts.members import SHANGHAI
 from api.dependencies import Now, Reading, Transaction, require
 from api.schemas.alerts import Before, Identifier, Limit, Page, page_of
 from api.schemas.demands import DemandOut, RejectBody, VerifyBody
 from api.schemas.events import EventOut
-from api.security import Permission, Principal, authorise_found, scopes
+from api.security import Permission, Principal, allows, authorise_found, scopes
+from models.demand import Demand
 from models.errors import NotPermitted
 from models.vocabulary import DemandState, Domain
 
@@ -33,6 +37,28 @@ def actor_of(principal: Principal, *permissions: Permission) -> Actor:
     return Actor(principal.id, principal.name, tuple(sorted(nodes)))
 
 
+def demand_out(principal: Principal, demand: Demand) -> DemandOut:
+    """Return a demand as it goes out: to whoever may not read its posts, in round numbers and whole days.
+
+    Somebody who looked every hour would otherwise see single people join.
+    """
+    out = DemandOut.model_validate(demand)
+    if allows(principal, Permission.POSTS_READ, demand.organisation):
+        return out
+    return out.model_copy(
+        update={
+            "posts": rounded_down(out.posts),
+            "authors": rounded_down(out.authors),
+            "first_posted_at": _day(out.first_posted_at),
+            "last_posted_at": _day(out.last_posted_at),
+        }
+    )
+
+
+def _day(moment: datetime) -> datetime:
+    return moment.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 @router.get("")
 def listing(
     principal: Reader,
@@ -52,7 +78,7 @@ def listing(
         before=before,
         limit=limit,
     )
-    return page_of([DemandOut.model_validate(row) for row in rows], rows[-1].id if rows else None, limit)
+    return page_of([demand_out(principal, row) for row in rows], rows[-1].id if rows else None, limit)
 
 
 @router.get("/{demand_id}")
@@ -60,7 +86,7 @@ def one(demand_id: Identifier, principal: Reader, session: Reading) -> DemandOut
     """Show one demand, without its authors."""
     demand = events.demand_of(session, demand_id)
     authorise_found(principal, Permission.DEMANDS_READ, demand.organisation)
-    return DemandOut.model_validate(demand)
+    return demand_out(principal, demand)
 
 
 @router.post("/{demand_id}:verify", status_code=status.HTTP_201_CREATED)
@@ -96,4 +122,4 @@ def reject(
         reason=body.reason,
         version=body.version,
     )
-    return DemandOut.model_validate(demand)
+    return demand_out(principal, demand)

@@ -14,6 +14,7 @@ from alerts.delivery import deliver_due
 from alerts.settings import AlertsSettings
 from api.wiring import Service
 from models.database import Database
+from models.demand import Demand
 from models.event import InboxItem
 from models.outbox import OutboxMessage
 from models.vocabulary import KeyScope, MessageState, Role
@@ -265,6 +266,24 @@ def test_elsewhere_nothing_is_there(service: Service, people: People, now: datet
         assert away.get(path).status_code == 404
     assert away.post(f"/v1/events/{event['id']}:step", json={"step": "note", "text": "x"}).status_code == 404
     assert office.post(f"/v1/inbox/{item}:read").status_code == 404
+
+
+def test_who_may_not_read_posts_sees_a_demand_in_round_numbers(
+    service: Service, people: People, now: datetime
+) -> None:
+    demand_id = proposed(service, now)
+    with service.database.transaction() as session:
+        row = session.get_one(Demand, demand_id)
+        row.posts, row.authors = 37, 19
+    coordinator = people("coordinator", Role.COORDINATOR, "gd/dongguan")
+    province = people("province", Role.PROVINCIAL_OFFICE, "gd")
+
+    near = coordinator.get(f"/v1/demands/{demand_id}").json()
+    far = province.get(f"/v1/demands/{demand_id}").json()
+    assert (near["posts"], near["authors"]) == (37, 19)
+    assert (far["posts"], far["authors"]) == (30, 10)
+    assert far["last_posted_at"] == "2026-03-16T00:00:00+08:00"
+    assert province.get("/v1/demands").json()["items"] == [far]
 
 
 def test_a_gathering_demand_is_not_told_of(service: Service, people: People, now: datetime) -> None:
