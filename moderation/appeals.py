@@ -124,6 +124,20 @@ def waiting(
     ]
 
 
+def note_looks(session: Session, found: Sequence[OpenAppeal], *, actor: str, now: datetime) -> None:
+    """Put on the audit log that somebody saw the posts that these objections are about."""
+    for one in found:
+        audit.record(
+            session,
+            now,
+            actor=actor,
+            action="post.viewed",
+            subject=f"post:{one.post.id}",
+            organisation=one.post.organisation,
+            details={"appeal": one.appeal.id, "revision": one.statement.revision},
+        )
+
+
 def decide(
     session: Session,
     appeal_id: str,

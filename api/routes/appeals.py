@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from api.bodies import RawBody, parse_shallow, validated
-from api.dependencies import Now, Reading, Transaction, require
+from api.dependencies import Now, Transaction, require
 from api.schemas.appeals import AppealDecisionIn, AppealIn, AppealOut, OpenAppealOut
 from api.security import Permission, Principal, authorise_source, scopes
 from models.errors import NotFound, NotPermitted
@@ -47,14 +47,17 @@ def submit(raw: RawBody, principal: Platform, session: Transaction, now: Now) ->
 
 @router.get("")
 def listing(
+    *,
     principal: Viewer,
-    session: Reading,
+    session: Transaction,
+    now: Now,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
 ) -> list[OpenAppealOut]:
-    """List the open objections, oldest first."""
+    """List the open objections with the posts that they are about; each look is on the audit log."""
     scope = scopes(principal, Permission.APPEALS_READ)
     found = appeals.waiting(session, scope, principal.id, limit=limit, offset=offset)
+    appeals.note_looks(session, found, actor=principal.actor, now=now)
     return [OpenAppealOut.of(one) for one in found]
 
 

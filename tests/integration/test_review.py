@@ -355,6 +355,9 @@ def test_the_whole_way_over_http(database: Database, now: datetime) -> None:
     sent = {"token": found.token, "text": "我没有推销"}
     elsewhere = platform.with_key(source="other").post("/v1/appeals", json=sent)
     appeal = platform.forum.post("/v1/appeals", json=sent)
+    objections = colleague.get("/v1/appeals").json()
+    with database.reading() as session:
+        looks = session.exec(select(AuditEntry.actor).where(AuditEntry.action == "post.viewed")).all()
     mine = officer.post(
         f"/v1/appeals/{appeal.json()['id']}/decision", json={"outcome": "upheld", "answer": "不"}
     )
@@ -374,6 +377,10 @@ def test_the_whole_way_over_http(database: Database, now: datetime) -> None:
     assert statement.headers["cache-control"] == "no-store"
     assert elsewhere.status_code == 404
     assert appeal.status_code == 201
+    assert [(one["post_text"], one["text"], one["may_decide"]) for one in objections] == [
+        (TEXT, "我没有推销", True)
+    ]
+    assert list(looks) == [f"account:{OFFICER}", f"account:{COLLEAGUE}"]
     assert mine.json()["code"] == "same_person"
     assert theirs.json()["state"] == "reversed"
     assert platform.forum.get("/v1/posts/forum/1").json()["state"] == "published"
