@@ -43,7 +43,9 @@ def test_the_category_is_the_one_with_the_most_certain_evidence() -> None:
 
 
 def test_between_rules_of_two_categories_the_more_specific_is_cited() -> None:
-    decision = decide(Evidence([hit(Category.SPAM), hit(Category.ILLEGAL_GOODS)], {Category.SPAM: 1.0}), POLICY)
+    decision = decide(
+        Evidence([hit(Category.SPAM), hit(Category.ILLEGAL_GOODS)], {Category.SPAM: 1.0}), POLICY
+    )
 
     assert decision.category is Category.ILLEGAL_GOODS
 
