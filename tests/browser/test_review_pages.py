@@ -219,6 +219,6 @@ def test_the_queue_on_a_phone(chromium: Browser, console: Console) -> None:
     with visitor(chromium, console, viewport=PHONE, device_scale_factor=1) as page:
         sign_in(page, "admin")
         page.locator("#tray a", has_text="垃圾广告").first.click()
-        expect(page.locator("#card-title")).to_be_visible()
-        picture(page, "mobile-queue")
+        expect(page.locator("#main h1")).to_be_focused()
         expect(page.locator("#publish")).to_be_in_viewport()
+        picture(page, "mobile-queue")
