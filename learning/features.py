@@ -22,9 +22,13 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.uint32]
 Buckets = npt.NDArray[np.int64]
+Lengths = npt.NDArray[np.int64]
 
 LONGEST = 20_000
 """Characters of a text that are read; the rest is cut. A post may have as many."""
+
+LONGEST_RUN = 3
+"""How often one character may stand in a row; more of it is read as so often."""
 
 CHARACTERS_AT_ONCE = 100_000
 """How much is hashed in one step: enough to be vectorised, little enough to stay in the cache."""
@@ -84,6 +88,11 @@ class Hashing:
         if self.table.shape != (_TABLE_SIZE,) or self.table.dtype != np.uint32:
             raise ValueError("the folding table must be uint32 of shape (65536,)")
 
+    def folded(self, text: str) -> str:
+        """Return what is read of one text."""
+        codes, _ = self._codes([text])
+        return codes.tobytes().decode("utf-32-le", "surrogatepass")
+
     def parts(self, texts: Sequence[str]) -> Iterator[tuple[slice, Hashed]]:
         """Yield the texts piece by piece, as the slice they are and their n-grams."""
         for part in pieces(texts):
@@ -116,15 +125,33 @@ class Hashing:
         starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]) * self.orders
         return Hashed(buckets=buckets.ravel(), starts=starts.astype(np.int64))
 
-    def _codes(self, texts: Sequence[str]) -> tuple[Codes, npt.NDArray[np.int64]]:
-        """Return the folded code points of all texts in one array, and each text's length."""
+    def _codes(self, texts: Sequence[str]) -> tuple[Codes, Lengths]:
+        """Return the code points that are read, all texts in one array, and how many each text has."""
         cut = [text[:LONGEST] for text in texts]
         lengths = np.fromiter(map(len, cut), dtype=np.int64, count=len(cut))
         raw = np.frombuffer("".join(cut).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         basic = raw < _TABLE_SIZE
-        if basic.all():
-            return self.table[raw], lengths
-        return np.where(basic, self.table[np.where(basic, raw, 0)], raw), lengths
+        codes = self.table[raw] if basic.all() else np.where(basic, self.table[np.where(basic, raw, 0)], raw)
+        return _shortened(codes, lengths)
+
+
+def _shortened(codes: Codes, lengths: Lengths) -> tuple[Codes, Lengths]:
+    """Return codes and lengths with every run of one character cut to `LONGEST_RUN`.
+
+    A telephone number or a row of exclamation marks would otherwise outweigh the words around it.
+    """
+    same = np.zeros(len(codes), dtype=bool)
+    same[1:] = codes[1:] == codes[:-1]
+    ends = np.cumsum(lengths)
+    begins = (ends - lengths)[lengths > 0]
+    same[begins] = False
+    repeated = same.copy()
+    for step in range(1, LONGEST_RUN):
+        repeated[step:] &= same[:-step]
+        repeated[:step] = False
+    kept = ~repeated
+    total = np.concatenate([[0], np.cumsum(kept)])
+    return codes[kept], total[ends] - total[ends - lengths]
 
 
 def _mixed(rolling: Codes, order: int) -> Codes:

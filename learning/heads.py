@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from learning.features import FloatArray, Hashing
+from learning.vectors import GramVectors
 
 _SMALLEST = 1e-9
 
@@ -30,6 +31,8 @@ class LinearHeads:
         Shape (2**bits, k + 1) float32. Columns 0 to k-1: weight times rarity; column k: rarity squared.
     bias, slope, offset
         Shape (k,) float32. The logit of head j is `slope[j] * (score + bias[j]) + offset[j]`.
+    vectors, dense
+        Weights of the text's vector, shape (d, k) float32, which are added to the score; or neither.
     """
 
     hashing: Hashing
@@ -37,6 +40,8 @@ class LinearHeads:
     bias: FloatArray
     slope: FloatArray
     offset: FloatArray
+    vectors: GramVectors | None = None
+    dense: FloatArray | None = None
 
     def __post_init__(self) -> None:
         heads = self.table.shape[1] - 1
@@ -54,6 +59,8 @@ class LinearHeads:
             sums = np.add.reduceat(gathered, hashed.starts, axis=0)
             length = np.sqrt(np.maximum(sums[:, heads:], _SMALLEST))
             result[part] = (sums[:, :heads] / length + self.bias) * self.slope + self.offset
+        if self.vectors is not None and self.dense is not None:
+            result += (self.vectors.encode(texts) @ self.dense) * self.slope
         return result
 
 

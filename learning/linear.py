@@ -8,7 +8,7 @@ Neighbours: `heads` and `vectors` do the arithmetic; `manifest` has checked the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +24,12 @@ from models.errors import ConfigurationError
 FOLDING: Final = "folding.npy"
 HARMS: Final = "harms.npy"
 READS: Final = "reads.npy"
+READS_DENSE: Final = "reads_dense.npy"
 GRAM_KEYS: Final = "gram_keys.npy"
 GRAM_VECTORS: Final = "gram_vectors.npy"
 GRAM_SCALES: Final = "gram_scales.npy"
 GRAM_SHARED: Final = "gram_shared.npy"
-FILES: Final = (FOLDING, HARMS, READS, GRAM_KEYS, GRAM_VECTORS, GRAM_SCALES, GRAM_SHARED)
+FILES: Final = (FOLDING, HARMS, READS, READS_DENSE, GRAM_KEYS, GRAM_VECTORS, GRAM_SCALES, GRAM_SHARED)
 
 _DOMAIN = slice(1, 1 + len(DOMAIN_COLUMNS))
 _TONE = slice(_DOMAIN.stop, _DOMAIN.stop + len(TONE_COLUMNS))
@@ -77,20 +78,19 @@ def open_linear(folder: Path, manifest: Manifest) -> LinearBundle:
             name: Hashing(bits=entry.bits, orders=entry.orders, table=table)
             for name, entry in manifest.hashing.items()
         }
-        scaled = arrays[GRAM_VECTORS].astype(np.float32) * arrays[GRAM_SCALES].astype(np.float32)[:, None]
+        vectors = GramVectors(
+            hashing=hashing["grams"],
+            keys=arrays[GRAM_KEYS],
+            vectors=arrays[GRAM_VECTORS].astype(np.float32) * arrays[GRAM_SCALES].astype(np.float32)[:, None],
+            shared=arrays[GRAM_SHARED].astype(np.float32),
+        )
+        read = _heads(hashing["reads"], arrays[READS], manifest, ["need", "domain", "tone"], _TONE.stop)
         return LinearBundle(
             name=manifest.name,
             harm_heads=_heads(hashing["harms"], arrays[HARMS], manifest, ["harms"], len(HARM_COLUMNS)),
             trained=np.array([head.trained for head in manifest.heads["harms"]], dtype=np.float32),
-            read_heads=_heads(
-                hashing["reads"], arrays[READS], manifest, ["need", "domain", "tone"], _TONE.stop
-            ),
-            vectors=GramVectors(
-                hashing=hashing["grams"],
-                keys=arrays[GRAM_KEYS],
-                vectors=scaled,
-                shared=arrays[GRAM_SHARED].astype(np.float32),
-            ),
+            read_heads=replace(read, vectors=vectors, dense=arrays[READS_DENSE].astype(np.float32)),
+            vectors=vectors,
         )
     except (OSError, KeyError, ValueError, IndexError) as error:
         raise ConfigurationError(f"the arrays of the bundle {manifest.name} do not fit each other") from error

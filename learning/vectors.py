@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from learning.features import FloatArray, Hashing
+from learning.features import FloatArray, Hashed, Hashing
 
 _SMALLEST = 1e-6
 
@@ -43,16 +43,13 @@ class GramVectors:
     vectors: FloatArray
     shared: FloatArray
     _rows: npt.NDArray[np.uint16] = field(init=False, repr=False)
-    _known: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.keys) != len(self.vectors) or len(self.keys) >= np.iinfo(np.uint16).max:
             raise ValueError(f"{len(self.keys)} keys do not fit {len(self.vectors)} vectors")
         rows = np.zeros(1 << self.hashing.bits, dtype=np.uint16)
         rows[self.keys] = np.arange(1, len(self.keys) + 1, dtype=np.uint16)
-        nothing = np.zeros((1, self.vectors.shape[1]), dtype=np.float32)
         object.__setattr__(self, "_rows", rows)
-        object.__setattr__(self, "_known", np.concatenate([nothing, self.vectors]))
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Return one unit vector for each text. Shape (n, d) float32.
@@ -61,8 +58,7 @@ class GramVectors:
         """
         result = np.empty((len(texts), self.vectors.shape[1]), dtype=np.float32)
         for part, hashed in self.hashing.parts(texts):
-            rows = self._rows.take(hashed.buckets)
-            result[part] = np.add.reduceat(self._known.take(rows, axis=0), hashed.starts, axis=0)
+            result[part] = self._sums(hashed)
         # Scaled before the shared directions go, so that a long text is judged like a short one.
         result /= np.maximum(np.linalg.norm(result, axis=1, keepdims=True), _SMALLEST)
         result -= (result @ self.shared.T) @ self.shared
@@ -72,3 +68,15 @@ class GramVectors:
         result[unknown] = 0.0
         result[unknown, 0] = 1.0
         return result
+
+    def _sums(self, hashed: Hashed) -> FloatArray:
+        """Return the sum of the vectors of each text's known n-grams; most n-grams are not known."""
+        rows = self._rows.take(hashed.buckets)
+        known = rows > 0
+        found = np.add.reduceat(known, hashed.starts, dtype=np.int64)
+        some = found > 0
+        sums = np.zeros((len(found), self.vectors.shape[1]), dtype=np.float32)
+        if some.any():
+            starts = (np.cumsum(found) - found)[some]
+            sums[some] = np.add.reduceat(self.vectors.take(rows[known] - 1, axis=0), starts, axis=0)
+        return sums

@@ -13,7 +13,7 @@ Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks, I
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from learning.features import FloatArray, Hashing
 from learning.manifest import HeadEntry
 from learning.training.recipe import HeadsEntry
 from learning.training.sources import COUNTER_EXAMPLE, EXAMPLE, SILENT, Lessons, draw
+from learning.vectors import GramVectors
 from models.errors import ConfigurationError
 
 Matrix = Any
@@ -33,6 +34,9 @@ Tell = Callable[[str], None]
 FEWEST: Final = 20
 """A head with fewer examples than this is not trained."""
 
+VECTOR_SHARE: Final = 0.7
+"""Length of a text's vector beside its n-grams, whose length is 1."""
+
 _STEEPEST: Final = 20.0
 
 
@@ -40,11 +44,22 @@ _STEEPEST: Final = 20.0
 class Space:
     """The n-grams that some groups of heads share.
 
-    `rare` holds how rare each bucket is, shape (2**bits,) float32; 0 where it is too rare to learn from.
+    `rare` holds how rare each bucket is, shape (2**bits,) float32; 0 where it is too rare to learn
+    from. Where there are `vectors`, a text's vector stands beside its n-grams.
     """
 
     hashing: Hashing
     rare: FloatArray
+    vectors: GramVectors | None = None
+
+    def rows(self, texts: Sequence[str]) -> Matrix:
+        """Return the texts as the heads see them, one row each."""
+        from scipy import sparse  # noqa: PLC0415 - an optional library
+
+        grams = scaled(counts(self.hashing, texts), self.rare)
+        if self.vectors is None:
+            return grams
+        return sparse.hstack([grams, VECTOR_SHARE * self.vectors.encode(texts)], dtype=np.float32).tocsr()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,8 @@ class Fitted:
     ----------
     weights
         Shape (2**bits, k) float32, rarity multiplied in.
+    dense
+        Shape (d, k) float32: the weights of the texts' vectors; d is 0 where they were not used.
     entries
         Bias and calibration of each head.
     unseen
@@ -62,6 +79,7 @@ class Fitted:
     """
 
     weights: FloatArray
+    dense: FloatArray
     entries: list[HeadEntry]
     unseen: FloatArray
 
@@ -96,7 +114,9 @@ def counts(hashing: Hashing, texts: Sequence[str]) -> Matrix:
     return matrix
 
 
-def space_of(texts: Sequence[str], hashing: Hashing, rarest: int) -> Space:
+def space_of(
+    texts: Sequence[str], hashing: Hashing, rarest: int, vectors: GramVectors | None = None
+) -> Space:
     """Return the space in which a bucket is as rare as it is in `texts`.
 
     Rarity is the inverse document frequency; it is 0 where fewer than `rarest` texts have the bucket.
@@ -105,7 +125,7 @@ def space_of(texts: Sequence[str], hashing: Hashing, rarest: int) -> Space:
     found = np.bincount(matrix.indices, minlength=matrix.shape[1])
     value = np.log((1.0 + matrix.shape[0]) / (1.0 + found)) + 1.0
     value[found < rarest] = 0.0
-    return Space(hashing=hashing, rare=value.astype(np.float32))
+    return Space(hashing=hashing, rare=value.astype(np.float32), vectors=vectors)
 
 
 def scaled(matrix: Matrix, rare: FloatArray) -> Matrix:
@@ -124,9 +144,9 @@ def fit_heads(
     entry: HeadsEntry, heads: Sequence[str], lessons: Lessons, space: Space, *, seed: int, tell: Tell
 ) -> Fitted:
     """Return independent heads, each with its own Platt line."""
-    rows, rare = scaled(counts(space.hashing, lessons.texts), space.rare), space.rare
+    rows = space.rows(lessons.texts)
     folds = _folds(lessons, entry.folds, seed)
-    weights = np.zeros((len(rare), len(heads)), dtype=np.float32)
+    weights = np.zeros((rows.shape[1], len(heads)), dtype=np.float32)
     unseen = np.zeros((len(lessons.texts), len(heads)), dtype=np.float32)
     entries = []
     for place, head in enumerate(heads):
@@ -137,48 +157,79 @@ def fit_heads(
             continue
         score = np.zeros(len(lessons.texts))
         for fold in range(entry.folds):
-            vector, bias = _machine(entry, rows, lessons, says, folds != fold, seed=seed)
+            vector, bias = _machine(entry, rows, lessons, says, (folds != fold) & ~lessons.derived, seed=seed)
             score[folds == fold] = rows[folds == fold] @ vector + bias
         vector, bias = _machine(entry, rows, lessons, says, folds >= 0, seed=seed)
-        judged = lessons.calibrates & (says != SILENT)
-        slope, offset = platt(score[judged], says[judged] == EXAMPLE, lessons.weight[judged])
+        judged = (lessons.calibrates[:, place] > 0.0) & (says != SILENT)
+        weight = lessons.calibrates[judged, place]
+        slope, offset = platt(score[judged], says[judged] == EXAMPLE, weight)
         weights[:, place] = vector
         unseen[:, place] = 1.0 / (1.0 + np.exp(-(score * slope + offset)))
         entries.append(HeadEntry(bias=bias, slope=slope, offset=offset, trained=True))
         tell(
             f"{head}: {int(np.sum(says == EXAMPLE))} examples, {int(np.sum(says == COUNTER_EXAMPLE))} against"
         )
-    return Fitted(weights=weights * rare[:, None], entries=entries, unseen=unseen)
+    return Fitted(*_apart(weights, space), entries=entries, unseen=unseen)
 
 
 def fit_classes(
     entry: HeadsEntry, heads: Sequence[str], lessons: Lessons, space: Space, *, seed: int, tell: Tell
 ) -> Fitted:
     """Return heads of which exactly one holds for a text, with one temperature for all."""
-    rows, rare = scaled(counts(space.hashing, lessons.texts), space.rare), space.rare
+    rows = space.rows(lessons.texts)
     folds = _folds(lessons, entry.folds, seed)
-    weights = np.zeros((len(rare), len(heads)), dtype=np.float32)
+    weights = np.zeros((rows.shape[1], len(heads)), dtype=np.float32)
     score = np.zeros((len(lessons.texts), len(heads)))
     biases = []
     for place in range(len(heads)):
         says = lessons.says[:, place]
         for fold in range(entry.folds):
-            vector, bias = _machine(entry, rows, lessons, says, folds != fold, seed=seed)
+            vector, bias = _machine(entry, rows, lessons, says, (folds != fold) & ~lessons.derived, seed=seed)
             score[folds == fold, place] = rows[folds == fold] @ vector + bias
         vector, bias = _machine(entry, rows, lessons, says, folds >= 0, seed=seed)
         weights[:, place] = vector
         biases.append(bias)
-    judged = lessons.calibrates
+    judged = lessons.calibrates[:, 0] > 0.0
     truth = np.argmax(lessons.says, axis=1)
-    slope = temperature(score[judged], truth[judged], lessons.weight[judged])
+    slope = temperature(score[judged], truth[judged], lessons.calibrates[judged, 0])
     unseen = np.exp(slope * (score - score.max(axis=1, keepdims=True)))
     unseen /= unseen.sum(axis=1, keepdims=True)
     tell(f"{len(heads)} classes, {len(lessons.texts)} texts")
     return Fitted(
-        weights=weights * rare[:, None],
+        *_apart(weights, space),
         entries=[HeadEntry(bias=bias, slope=slope, offset=0.0, trained=True) for bias in biases],
         unseen=unseen.astype(np.float32),
     )
+
+
+def _apart(weights: FloatArray, space: Space) -> tuple[FloatArray, FloatArray]:
+    """Return the weights of n-grams, rarity multiplied in, and those of vectors, their share likewise."""
+    buckets = len(space.rare)
+    return weights[:buckets] * space.rare[:, None], weights[buckets:] * np.float32(VECTOR_SHARE)
+
+
+def held_down(fitted: Fitted, space: Space, texts: Sequence[str], ceiling: float, tell: Tell) -> Fitted:
+    """Return `fitted` with no head above `ceiling` on any of `texts` (charter, 2).
+
+    A head that would be is made less sure of everything, by one factor on its logit: what it
+    finds even stays even, and it reaches a high probability only beyond every protected text.
+    """
+    rows = scaled(counts(space.hashing, texts), space.rare)
+    limit = float(np.log(ceiling / (1.0 - ceiling)))
+    plain = np.divide(1.0, space.rare, out=np.zeros_like(space.rare), where=space.rare > 0.0)
+    scores = rows @ (fitted.weights * plain[:, None])
+    entries, unseen = [], fitted.unseen.copy()
+    for place, entry in enumerate(fitted.entries):
+        top = float(((scores[:, place] + entry.bias) * entry.slope + entry.offset).max())
+        factor = min(1.0, limit / top) if top > 0.0 and entry.trained else 1.0
+        entries.append(
+            entry.model_copy(update={"slope": entry.slope * factor, "offset": entry.offset * factor})
+        )
+        if factor < 1.0:
+            even = np.clip(unseen[:, place].astype(np.float64), 1e-7, 1.0 - 1e-7)
+            unseen[:, place] = 1.0 / (1.0 + ((1.0 - even) / even) ** factor)
+            tell(f"head {place} is held down by the factor {factor:.2f}")
+    return replace(fitted, entries=entries, unseen=unseen)
 
 
 def platt(

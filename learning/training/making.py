@@ -25,6 +25,7 @@ from learning.training.fitting import (
     Tell,
     fit_classes,
     fit_heads,
+    held_down,
     need_training_extra,
     space_of,
 )
@@ -63,25 +64,35 @@ def make_bundle(recipe: Recipe, recipe_sha256: str, roots: Roots, out: Path, tel
             _count(counted, source, int(np.sum(lessons.origin == place)))
         return lessons
 
-    harmful = lessons_of(recipe.harms, _HARMS)
-    space = space_of(harmful.texts, hashing["harms"], recipe.rarest["harms"])
-    harms = fit_heads(recipe.harms, _HARMS, harmful, space, seed=recipe.seed, tell=tell)
-    tables = {linear.HARMS: _table(space, [harms])}
+    def texts_of(sources: Sequence[SourceEntry]) -> list[str]:
+        found = [read_texts([source], roots, recipe.seed) for source in sources]
+        for source, texts in zip(sources, found, strict=True):
+            _count(counted, source, len(texts))
+        return [text for texts in found for text in texts]
 
     needing = lessons_of(recipe.need, ("need",))
     placed = lessons_of(recipe.domain, _DOMAINS)
     toned = lessons_of(recipe.tone, _TONES)
     read = sorted({*needing.texts, *placed.texts, *toned.texts})
-    space = space_of(read, hashing["reads"], recipe.rarest["reads"])
+    corpus = texts_of(recipe.grams.sources)
+    grams = fit_grams(recipe.grams, corpus, read, hashing["grams"], seed=recipe.seed, tell=tell)
+
+    space = space_of(read, hashing["reads"], recipe.rarest["reads"], grams.served(hashing["grams"]))
     need = fit_heads(recipe.need, ("need",), needing, space, seed=recipe.seed, tell=tell)
     domain = fit_classes(recipe.domain, _DOMAINS, placed, space, seed=recipe.seed, tell=tell)
     tone = fit_classes(recipe.tone, _TONES, toned, space, seed=recipe.seed, tell=tell)
-    tables[linear.READS] = _table(space, [need, domain, tone])
+    tables = {
+        linear.READS: _table(space, [need, domain, tone]),
+        linear.READS_DENSE: np.concatenate([need.dense, domain.dense, tone.dense], axis=1),
+    }
 
-    texts = read_texts(recipe.grams.sources, roots, recipe.seed)
-    for source in recipe.grams.sources:
-        _count(counted, source, len(read_texts([source], roots, recipe.seed)))
-    grams = fit_grams(recipe.grams, texts, hashing["grams"], seed=recipe.seed, tell=tell)
+    harmful = lessons_of(recipe.harms, _HARMS)
+    space = space_of(harmful.texts, hashing["harms"], recipe.rarest["harms"])
+    harms = fit_heads(recipe.harms, _HARMS, harmful, space, seed=recipe.seed, tell=tell)
+    if recipe.harms.protected:
+        never = texts_of(recipe.harms.protected)
+        harms = held_down(harms, space, never, recipe.harms.ceiling, tell)
+    tables[linear.HARMS] = _table(space, [harms])
 
     said = {
         "format": 1,
@@ -137,7 +148,7 @@ def _table(space: Space, groups: Sequence[Fitted]) -> npt.NDArray[np.float16]:
 
 def _head_scores(lessons: Lessons, fitted: Fitted, place: int) -> dict[str, float]:
     """Return how one head does on calibrating texts that it did not see."""
-    judged = lessons.calibrates & (lessons.says[:, place] != SILENT)
+    judged = (lessons.calibrates[:, place] > 0.0) & (lessons.says[:, place] != SILENT)
     truth = lessons.says[judged, place] == EXAMPLE
     if not fitted.entries[place].trained or not judged.any():
         return {"examples": float(truth.sum())}
@@ -154,7 +165,7 @@ def _head_scores(lessons: Lessons, fitted: Fitted, place: int) -> dict[str, floa
 
 def _class_scores(lessons: Lessons, fitted: Fitted) -> dict[str, float]:
     """Return how a group of classes does on calibrating texts that it did not see."""
-    judged = lessons.calibrates
+    judged = lessons.calibrates[:, 0] > 0.0
     truth, chosen = lessons.says[judged].argmax(axis=1), fitted.unseen[judged].argmax(axis=1)
     classes = np.unique(truth)
     return {
@@ -166,7 +177,7 @@ def _class_scores(lessons: Lessons, fitted: Fitted) -> dict[str, float]:
 
 
 def _arrays(
-    table: npt.NDArray[np.uint32], tables: Mapping[str, npt.NDArray[np.float16]], grams: FittedGrams
+    table: npt.NDArray[np.uint32], tables: Mapping[str, npt.NDArray[Any]], grams: FittedGrams
 ) -> dict[str, npt.NDArray[Any]]:
     """Return every file of the bundle but the manifest."""
     return {

@@ -1,8 +1,9 @@
 """A recipe: everything that decides what a bundle becomes, in one TOML file.
 
 Same recipe, same data, same versions of the libraries: same bytes. Paths are relative to one of
-three roots: `data` and `corpus` are where the operator keeps the public sets, `texts` is what the
-project wrote itself. A recipe names licences too, and the manifest repeats them.
+four roots: `data` and `corpus` are where the operator keeps the public sets, `texts` is what the
+project wrote itself, `package` is the folder that the rooms lie in. A recipe names licences too,
+and the manifest repeats them.
 
 Neighbours: `sources` reads what a recipe names; `making` follows it.
 """
@@ -18,6 +19,7 @@ from learning.manifest import HashingEntry
 from models.errors import ConfigurationError
 
 RECIPES: Final = Path(__file__).parent.parent / "recipes"
+PACKAGE: Final = Path(__file__).parents[2]
 TEXTS: Final = Path(__file__).parent / "texts"
 
 
@@ -45,11 +47,15 @@ class SourceEntry(_Part):
     limit
         Take at most so many texts, drawn by the hash of the text. 0: all.
     calibrates
-        Whether texts of this file, scored by heads that did not see them, set the calibration.
+        For each head, how much a text of this file counts when the head is calibrated, scored by
+        weights that did not see it. "*" stands for the heads that are not named. Empty: not at all.
+    derived
+        Whether the texts were made from those of another file. They teach the heads that ship, and
+        not the heads that calibrate: those would have seen a text in another spelling.
     """
 
     name: str
-    root: Literal["data", "corpus", "texts"] = "data"
+    root: Literal["data", "corpus", "texts", "package"] = "data"
     file: str
     licence: str
     use: str
@@ -60,16 +66,32 @@ class SourceEntry(_Part):
     teaches: list[str] = []
     weight: float = 1.0
     limit: int = 0
-    calibrates: bool = False
+    calibrates: dict[str, float] = {}
+    derived: bool = False
 
 
 class HeadsEntry(_Part):
-    """A group of heads that share their n-grams and their texts."""
+    """A group of heads that share their n-grams and their texts.
+
+    Attributes
+    ----------
+    penalty
+        The machines' C: how much a text on the wrong side of the margin costs.
+    folds
+        How many parts the texts are dealt into for calibration.
+    positive_share
+        Examples that weigh less than this share of all are weighted up to it.
+    ceiling, protected
+        No head may give a text of `protected` more than `ceiling`; one that would is made less
+        sure of everything until it does not (charter, 2).
+    """
 
     penalty: float
     folds: int = 4
     positive_share: float = 0.0
     sources: list[SourceEntry]
+    ceiling: float = 1.0
+    protected: list[SourceEntry] = []
 
 
 class GramsEntry(_Part):
@@ -78,6 +100,7 @@ class GramsEntry(_Part):
     dimensions: int
     vocabulary: int
     rarest: int
+    window: int
     weight_scale: float
     shared: int
     sources: list[SourceEntry]

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from learning.training.recipe import SourceEntry
+from learning.training.recipe import PACKAGE, SourceEntry
 from models.errors import ConfigurationError
 
 EXAMPLE, COUNTER_EXAMPLE, SILENT = 1, 0, -1
@@ -26,15 +26,17 @@ EXAMPLE, COUNTER_EXAMPLE, SILENT = 1, 0, -1
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Where the three kinds of paths in a recipe begin."""
+    """Where the kinds of paths in a recipe begin."""
 
     data: Path
     corpus: Path
     texts: Path
+    package: Path = PACKAGE
 
     def path(self, source: SourceEntry) -> Path:
         """Return where the file of `source` is."""
-        return {"data": self.data, "corpus": self.corpus, "texts": self.texts}[source.root] / source.file
+        folders = {"data": self.data, "corpus": self.corpus, "texts": self.texts, "package": self.package}
+        return folders[source.root] / source.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ class Lessons:
     weight
         Shape (n,) float64, > 0.
     calibrates
-        Shape (n,): whether a text sets the calibration.
+        Shape (n, k) float64: how much a text counts when a head is calibrated; 0 for not at all.
+    derived
+        Shape (n,): whether a text was made from another one.
     origin
         Shape (n,) int: the place of the text's source in the list of sources.
     """
@@ -56,7 +60,8 @@ class Lessons:
     texts: list[str]
     says: npt.NDArray[np.int8]
     weight: npt.NDArray[np.float64]
-    calibrates: npt.NDArray[np.bool_]
+    calibrates: npt.NDArray[np.float64]
+    derived: npt.NDArray[np.bool_]
     origin: npt.NDArray[np.int64]
 
 
@@ -71,21 +76,24 @@ def read_lessons(sources: Sequence[SourceEntry], heads: Sequence[str], roots: Ro
     texts: list[str] = []
     says: list[list[int]] = []
     weights: list[float] = []
-    calibrates: list[bool] = []
     origin: list[int] = []
     for place, source in enumerate(sources):
         for text, value in _drawn(source, roots, seed):
             texts.append(text)
             says.append(_says(source, value, heads))
             weights.append(source.weight)
-            calibrates.append(source.calibrates)
             origin.append(place)
+    places = np.array(origin, dtype=np.int64)
+    calibrates = [
+        [source.calibrates.get(head, source.calibrates.get("*", 0.0)) for head in heads] for source in sources
+    ]
     return Lessons(
         texts=texts,
         says=np.array(says, dtype=np.int8).reshape(len(texts), len(heads)),
         weight=np.array(weights),
-        calibrates=np.array(calibrates, dtype=bool),
-        origin=np.array(origin, dtype=np.int64),
+        calibrates=np.array(calibrates, dtype=np.float64)[places],
+        derived=np.array([source.derived for source in sources], dtype=bool)[places],
+        origin=places,
     )
 
 
