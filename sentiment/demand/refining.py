@@ -43,7 +43,7 @@ PARTS: Final = (
     "need",
     "common_board_topic",
 )
-ROUNDS: Final = 4
+ROUNDS: Final = 3
 NEAR_ENOUGH: Final = 0.03
 """Least probability with the nearest member for a group to be looked at for a post."""
 
