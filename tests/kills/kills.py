@@ -57,6 +57,7 @@ from tests.support.services import make_key, plant
 ROOT = Path(__file__).parents[2]
 SOURCE = "forum"
 CLIENTS = 3
+LEAST = 60
 READY_S = 120.0
 DRAIN_S = 300.0
 TEXTS = (
@@ -322,6 +323,7 @@ def run(kind: str, kills: int, seed: int, *, bundle: str = "none") -> Result:
             client.start()
         struck = _strike(kills, seed, {"server": server, "worker": worker}, url)
         wait_ready(url)
+        _wait_for_posts(sent)
         for client in clients:
             client.stop.set()
         for client in clients:
@@ -362,6 +364,13 @@ def _strike(kills: int, seed: int, processes: dict[str, Process], url: str) -> C
             sys.stderr.flush()
     sys.stderr.write("\n")
     return struck
+
+
+def _wait_for_posts(sent: Sent) -> None:
+    """Let a short run on a slow machine take in enough to mean something."""
+    until = time.monotonic() + READY_S
+    while len(sent.accepted) < LEAST and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 def _drain(database: Database) -> list[str]:

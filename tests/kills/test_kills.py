@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kills.kills import run
+from tests.kills.kills import LEAST, run
 
 
 @pytest.mark.slow
@@ -13,5 +13,5 @@ def test_random_kills_lose_nothing_and_double_nothing(kind: str) -> None:
 
     assert result.faults == []
     assert sum(result.kills.values()) == 6
-    assert result.revisions_accepted > 50
+    assert result.revisions_accepted >= LEAST
     assert result.messages > 0
