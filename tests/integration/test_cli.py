@@ -291,3 +291,4 @@ def test_a_port_that_is_taken_ends_the_server(environment: dict[str, str]) -> No
             command, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
     assert done.returncode != 0
+    assert "address already in use" in done.stderr.lower()
