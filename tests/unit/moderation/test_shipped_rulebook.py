@@ -15,7 +15,7 @@ from moderation.settings import SHIPPED_RULEBOOKS, SHIPPED_SUITE, ModerationSett
 
 TEXTS = Path(__file__).parents[3] / "learning" / "training" / "texts"
 FEWEST_PROTECTED = 800
-LEAST_RECALL = 0.85
+LEAST_RECALL = 0.7
 MOST_HARMLESS_HELD = 0.01
 
 
