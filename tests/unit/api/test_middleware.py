@@ -1,5 +1,6 @@
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -39,7 +40,9 @@ def ask(app: Any, chunks: list[bytes], headers: dict[str, str] | None = None, pa
         "path": path,
         "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
     }
-    asyncio.run(app(scope, receive, send))
+    # In a thread of its own: a browser under test in this process keeps a loop running in the main one.
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     return (
         sent[0]["status"],
         {key.decode(): value.decode() for key, value in sent[0]["headers"]},
