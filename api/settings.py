@@ -38,6 +38,13 @@ class Settings(BaseSettings):
         default=Path("var/secret"), description="Read if no secret is set; made (mode 0600) if missing."
     )
     bundle: Path | None = Field(default=None, description="Folder of a bundle; the shipped one if unset.")
+    transformer: Path | None = Field(
+        default=None,
+        description="Folder of a Hugging Face classifier that judges harms; needs the extra train.",
+    )
+    transformer_labels: str = Field(
+        default="", description="What its labels mean: label=category,label=category."
+    )
     rulebooks: Path | None = Field(default=None, description="Folder with the operator's own rule packs.")
     public_url: str = Field(
         default="http://127.0.0.1:8311", description="Where people and platforms reach the service."

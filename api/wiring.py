@@ -21,6 +21,7 @@ from itsdangerous import Signer
 from alerts.settings import AlertsSettings
 from api.settings import Settings
 from models.database import Database
+from models.errors import ConfigurationError
 from moderation.settings import ModerationSettings
 from sentiment.settings import SentimentSettings
 
@@ -65,6 +66,9 @@ class Service:
     keys: Keys
     screener: "Screener | None" = None
     bundle: "Bundle | None" = None
+    """What reads needs and groups them."""
+    classifier: "Bundle | None" = None
+    """What judges harms, as a rule the bundle; with a transformer, that and the bundle beside it."""
     moderation: ModerationSettings = field(default_factory=ModerationSettings)
     sentiment: SentimentSettings = field(default_factory=SentimentSettings)
     alerts: AlertsSettings = field(default_factory=AlertsSettings)
@@ -103,13 +107,20 @@ def build_service(settings: Settings, *, models: bool = True) -> Service:
 def _furnish(service: Service) -> None:
     # Imported here, because a command about accounts must not wait for a classifier's libraries.
     from alerts.channels import channels  # noqa: PLC0415
-    from learning.bundle import load_bundle  # noqa: PLC0415
+    from api.classifier import open_classifier  # noqa: PLC0415
     from moderation.pipeline import load_screener  # noqa: PLC0415
 
     settings = service.settings
-    service.bundle = None if settings.bundle == NO_BUNDLE else load_bundle(settings.bundle)
+    if settings.bundle != NO_BUNDLE:
+        service.classifier = open_classifier(
+            settings.bundle, settings.transformer, settings.transformer_labels
+        )
+        # Demands are grouped by the bundle's own vectors, for which the grouping was fitted.
+        service.bundle = getattr(service.classifier, "beside", service.classifier)
+    elif settings.transformer is not None:
+        raise ConfigurationError("a transformer needs a bundle beside it: TINGJIAN_BUNDLE is none")
     service.moderation = ModerationSettings(operator_rulebooks=settings.rulebooks)
-    service.screener = load_screener(service.moderation, service.bundle)
+    service.screener = load_screener(service.moderation, service.classifier)
     service.alerts = AlertsSettings(allow_private=settings.allow_private_webhooks)
     service.channels = channels(service.alerts)
 

@@ -17,8 +17,9 @@ import numpy.typing as npt
 import orjson
 import typer
 
+from api.classifier import open_classifier
 from learning import measures
-from learning.bundle import Bundle, load_bundle
+from learning.bundle import Bundle
 from learning.encoder import HARM_COLUMNS
 from models.errors import ConfigurationError, InvalidInput
 from models.vocabulary import Category
@@ -29,16 +30,21 @@ _DEFAULT_THRESHOLD = 0.5
 
 def scores(
     file: Annotated[Path, typer.Argument(help="JSON Lines, plain or .gz, with text and label.")],
+    *,
     positive: Annotated[str, typer.Option(help="The label to find; every other label is negative.")],
     categories: Annotated[str, typer.Option(help="Harm categories, separated by commas.")],
     threshold_from: Annotated[Path | None, typer.Option(help="Choose the threshold on this file.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle. Default: the shipped one.")] = None,
+    transformer: Annotated[
+        Path | None, typer.Option(help="A folder with a Hugging Face classifier that judges harms.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="What its labels mean: label=category,label=category.")] = "",
 ) -> None:
     """Measure the harm heads on FILE; the last line of standard output is one JSON object."""
     try:
         columns = _columns(categories)
-        loaded = load_bundle(bundle)
-        labels, values, seconds = _scored(file, positive, columns, loaded)
+        loaded = open_classifier(bundle, transformer, labels)
+        truth, values, seconds = _scored(file, positive, columns, loaded)
         threshold = _DEFAULT_THRESHOLD
         if threshold_from is not None:
             threshold = measures.best_threshold(*_scored(threshold_from, positive, columns, loaded)[:2])
@@ -47,19 +53,19 @@ def scores(
         raise typer.Exit(2) from error
     predicted = values >= threshold
     figures = {
-        "n": len(labels),
+        "n": len(truth),
         "threshold": threshold,
-        "accuracy": measures.accuracy(labels, predicted),
-        "macro_f1": measures.macro_f1(labels, predicted),
-        "auroc": measures.auroc(labels, values),
-        "average_precision": measures.average_precision(labels, values),
+        "accuracy": measures.accuracy(truth, predicted),
+        "macro_f1": measures.macro_f1(truth, predicted),
+        "auroc": measures.auroc(truth, values),
+        "average_precision": measures.average_precision(truth, values),
     }
     typer.echo(f"{loaded.name}: {positive} against the rest, by {categories}")
     for name, value in figures.items():
         typer.echo(f"  {name:18} {value:.4f}" if isinstance(value, float) else f"  {name:18} {value}")
-    typer.echo(f"  {'posts/s':18} {len(labels) / max(seconds, 1e-9):.0f}")
+    typer.echo(f"  {'posts/s':18} {len(truth) / max(seconds, 1e-9):.0f}")
     typer.echo("  score              posts   mean score   positive")
-    for row in measures.reliability(labels, values):
+    for row in measures.reliability(truth, values):
         typer.echo(
             f"  {row.lower:.1f} to {row.upper:.1f}     {row.count:9}   {row.promised:10.3f}   {row.came:8.3f}"
         )

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from api.classifier import open_classifier
 from api.commands.rows import lines, open_rows
-from learning.bundle import load_bundle
 from models.vocabulary import Verdict
 from moderation.evaluation import FunctionFigures, SuiteRow, by_function, figures, missed, suite_row
 from moderation.pipeline import Outcome, load_screener
@@ -27,13 +27,18 @@ def screening(
         Path | None, typer.Option(help="A folder with a bundle; the shipped one if not given.")
     ] = None,
     rulebooks: Annotated[Path | None, typer.Option(help="A directory of the operator's own packs.")] = None,
+    transformer: Annotated[
+        Path | None, typer.Option(help="A folder with a Hugging Face classifier that judges harms.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="What its labels mean: label=category,label=category.")] = "",
     *,
     rules_only: Annotated[bool, typer.Option(help="Judge the rules alone: no classifier speaks.")] = False,
 ) -> None:
     """Screen a suite and compare with what must happen to each text."""
     rows, texts = _suite(file)
     screener = load_screener(
-        ModerationSettings(operator_rulebooks=rulebooks), None if rules_only else load_bundle(bundle)
+        ModerationSettings(operator_rulebooks=rulebooks),
+        None if rules_only else open_classifier(bundle, transformer, labels),
     )
     outcomes = screener.screen(texts)
     console = Console(width=110)

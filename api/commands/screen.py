@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,8 +21,8 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from api.classifier import open_classifier
 from api.commands.rows import Line, lines, open_rows
-from learning.bundle import load_bundle
 from models.errors import ConfigurationError
 from moderation.pipeline import Outcome, Screener, load_screener
 from moderation.settings import ModerationSettings
@@ -36,8 +37,18 @@ _AHEAD: Final = 6
 _Row = tuple[str | int, str]
 
 
-def _screener(bundle: Path | None, rulebooks: Path | None) -> Screener:
-    return load_screener(ModerationSettings(operator_rulebooks=rulebooks), load_bundle(bundle))
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the screener of each process is made from."""
+
+    bundle: Path | None
+    rulebooks: Path | None
+    transformer: Path | None
+    labels: str
+
+    def screener(self) -> Screener:
+        classifier = open_classifier(self.bundle, self.transformer, self.labels)
+        return load_screener(ModerationSettings(operator_rulebooks=self.rulebooks), classifier)
 
 
 def document(identifier: str | int, outcome: Outcome) -> dict[str, Any]:
@@ -78,8 +89,8 @@ class _Worker:
     screener: Screener | None = None
 
 
-def _start(bundle: Path | None, rulebooks: Path | None) -> None:
-    _Worker.screener = _screener(bundle, rulebooks)
+def _start(parts: _Parts) -> None:
+    _Worker.screener = parts.screener()
 
 
 def _work(rows: Sequence[_Row]) -> bytes:
@@ -97,11 +108,16 @@ def _batches(stream: BinaryIO, problems: list[Line]) -> Iterator[list[_Row]]:
 
 def screen(
     file: Annotated[Path, typer.Argument(help="JSONL or JSONL.gz; each row has a text, and may have an id.")],
+    *,
     out: Annotated[Path | None, typer.Option(help="Where the rows go; standard output if not given.")] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="A folder with a bundle; the shipped one if not given.")
     ] = None,
     rulebooks: Annotated[Path | None, typer.Option(help="A directory of the operator's own packs.")] = None,
+    transformer: Annotated[
+        Path | None, typer.Option(help="A folder with a Hugging Face classifier that judges harms.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="What its labels mean: label=category,label=category.")] = "",
 ) -> None:
     """Screen the texts of a file and write a verdict for each, with its reasons."""
     console = Console(stderr=True)
@@ -110,7 +126,7 @@ def screen(
     with ExitStack() as stack:
         stream = stack.enter_context(open_rows(file))
         target: BinaryIO = stack.enter_context(out.open("wb")) if out else sys.stdout.buffer
-        executor = stack.enter_context(_executor(file, bundle, rulebooks))
+        executor = stack.enter_context(_executor(file, _Parts(bundle, rulebooks, transformer, labels)))
         progress = stack.enter_context(_progress(console))
         task = progress.add_task("screening", total=None)
         began = time.perf_counter()
@@ -133,14 +149,14 @@ def screen(
     console.print(f"{posts} posts in {seconds:.1f} s, {rate:,.0f} posts/s; {len(problems)} bad lines")
 
 
-def _executor(file: Path, bundle: Path | None, rulebooks: Path | None) -> Executor:
+def _executor(file: Path, parts: _Parts) -> Executor:
     """Return who does the work: two processes for a large file, a thread for a small one.
 
     The screener is loaded here in any case, so that a rulebook that cannot be used is said once and
     in plain words. Processes are copies of this one where that is safe: an inference runtime with
     threads of its own must be started anew in each.
     """
-    _start(bundle, rulebooks)
+    _start(parts)
     if file.stat().st_size < _MANY_BYTES:
         return ThreadPoolExecutor(1)
     copied = sys.platform == "linux" and not {"onnxruntime", "torch"} & set(sys.modules)
@@ -148,7 +164,7 @@ def _executor(file: Path, bundle: Path | None, rulebooks: Path | None) -> Execut
         executor = ProcessPoolExecutor(_WORKERS, mp_context=get_context("fork"))
     else:
         executor = ProcessPoolExecutor(
-            _WORKERS, mp_context=get_context("spawn"), initializer=_start, initargs=(bundle, rulebooks)
+            _WORKERS, mp_context=get_context("spawn"), initializer=_start, initargs=(parts,)
         )
     # The processes start with the first work, and must do so before the progress bar has its thread.
     for future in [executor.submit(_work, ()) for _ in range(_WORKERS)]:

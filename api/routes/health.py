@@ -37,7 +37,8 @@ def ready(service: TheService) -> dict[str, str]:
         raise Unavailable("the schema is not the one this release needs", code="schema")
     if service.screener is None:
         raise Unavailable("the rules are not loaded", code="rules")
-    return {"status": "ok", "classifier": service.bundle.name if service.bundle else "none"}
+    judge = service.classifier or service.bundle
+    return {"status": "ok", "classifier": judge.name if judge else "none"}
 
 
 def refuse_strangers(request: Request, service: Annotated[Service, Depends(get_service)]) -> None:
