@@ -9,7 +9,7 @@
 Neighbours: `security` decides; `sessions` knows cookies and sign-ins.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -25,7 +25,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-def get_service(request: Request) -> Service:
+# What touches no database is a coroutine: a plain function would cost a hop to another thread.
+async def get_service(request: Request) -> Service:
     """Return the service that this application was made with."""
     service: Service = request.app.state.service
     return service
@@ -34,7 +35,7 @@ def get_service(request: Request) -> Service:
 TheService = Annotated[Service, Depends(get_service)]
 
 
-def current_time(service: TheService) -> datetime:
+async def current_time(service: TheService) -> datetime:
     """Return the time of this request, in UTC."""
     return service.clock()
 
@@ -111,7 +112,7 @@ def signed_in(
 SignedIn = Annotated[Principal, Depends(signed_in)]
 
 
-def current_principal(principal: SignedIn) -> Principal:
+async def current_principal(principal: SignedIn) -> Principal:
     """Return who is asking; one with a one-time password has to change it first."""
     if principal.must_change_password:
         raise NotPermitted("change the one-time password first", code="password_change_needed")
@@ -121,10 +122,10 @@ def current_principal(principal: SignedIn) -> Principal:
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 
 
-def require(*permissions: Permission) -> Callable[[Principal], Principal]:
+def require(*permissions: Permission) -> Callable[[Principal], Awaitable[Principal]]:
     """Return a dependency that refuses whoever holds none of `permissions` at any place."""
 
-    def holding(principal: CurrentPrincipal) -> Principal:
+    async def holding(principal: CurrentPrincipal) -> Principal:
         if not any(holds(principal, permission) for permission in permissions):
             raise NotPermitted(f"{permissions[0].value} is not permitted")
         return principal

@@ -21,13 +21,14 @@ from itsdangerous import Signer
 from alerts.settings import AlertsSettings
 from api.settings import Settings
 from models.database import Database
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, Unavailable
 from moderation.settings import ModerationSettings
 from sentiment.settings import SentimentSettings
 
 if TYPE_CHECKING:
     from alerts.channels import Channel
     from learning.bundle import Bundle
+    from moderation.group_commit import GroupCommit
     from moderation.pipeline import Screener
 
 
@@ -74,6 +75,21 @@ class Service:
     alerts: AlertsSettings = field(default_factory=AlertsSettings)
     channels: Mapping[str, "Channel"] = field(default_factory=dict)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    @cached_property
+    def intake(self) -> "GroupCommit":
+        """The door for single posts.
+
+        Raises
+        ------
+        Unavailable
+            If no screener is loaded.
+        """
+        from moderation.group_commit import GroupCommit  # noqa: PLC0415 - as in `_furnish`
+
+        if self.screener is None:
+            raise Unavailable("no screener is loaded")
+        return GroupCommit(self.database, self.screener, self.keys)
 
     def close(self) -> None:
         """Give every connection back."""

@@ -99,7 +99,7 @@ def _status(taken: Taken) -> int:
 def post_one(raw: RawBody, principal: Writer, service: TheService, now: Now) -> Response:
     """Take one revision of a post and answer with its verdict. Sent twice, the same answer."""
     fields = bodies.parse_shallow(raw)
-    return _one(_take(service, principal, [draft(fields, now=now)], now)[0])
+    return _one(service.intake.take(draft(fields, now=now), caller=_caller(principal), now=now))
 
 
 @router.post(
@@ -170,7 +170,7 @@ def put(
                 raise InvalidInput(
                     f"{name}: must be as in the address", code="address_mismatch", field=f"/{name}"
                 )
-    return _one(_take(service, principal, [draft(fields, now=now)], now)[0])
+    return _one(service.intake.take(draft(fields, now=now), caller=_caller(principal), now=now))
 
 
 @router.get("/posts/{source}/{external_id:path}", responses=PROBLEMS)
