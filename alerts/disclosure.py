@@ -14,7 +14,7 @@ event, the smallest thing that can come out is a block, and a block is about k p
 - a figure never goes down when posts are deleted, because the step would tell of a few people;
 - the number of authors grows only by k or more people who had not been counted before.
 
-Refuses: a k under 10 without a recorded reason, and under 5 at all (charter, 5).
+Refuses: a first report about fewer than k people; `models.threshold` says which k the charter allows.
 
 Neighbours: `redaction` cleans examples; `events` gathers the posts and keeps the figures.
 Pure: no clock, no database. The same posts in the same order give the same figures.
@@ -27,25 +27,10 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from models.errors import CharterViolation
+from models.threshold import LOWEST_AUTHORS, MINIMUM_AUTHORS, Threshold
 
-MINIMUM_AUTHORS: Final = 10
-LOWEST_AUTHORS: Final = 5
 RISING, FALLING = 1.25, 0.8
 TREND_DAYS: Final = 14
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """The least number of distinct authors behind any published count."""
-
-    k: int = MINIMUM_AUTHORS
-    reason: str = ""
-
-    def __post_init__(self) -> None:
-        if self.k < LOWEST_AUTHORS:
-            raise CharterViolation(f"nothing is reported about fewer than {LOWEST_AUTHORS} people")
-        if self.k < MINIMUM_AUTHORS and not self.reason.strip():
-            raise CharterViolation(f"fewer than {MINIMUM_AUTHORS} people need a recorded reason")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,16 +33,24 @@ DELETED: Final = "deleted"
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose endpoints and deliveries somebody may see: nodes of the tree, and for a key its source."""
+    """Whose endpoints and deliveries somebody may see: nodes of the tree, and for a key its source.
+
+    `own` are offices whose endpoints are within reach at the very node, without what lies under it
+    and without those of platforms.
+    """
 
     scope: tuple[str, ...]
     source: str | None = None
+    own: tuple[str, ...] = ()
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the reach as a condition over endpoints."""
         places = sa.or_(sa.false(), *(under(WebhookEndpoint.organisation, root) for root in self.scope))
         if self.source is None:
-            return places
+            office = sa.and_(
+                col(WebhookEndpoint.source).is_(None), col(WebhookEndpoint.organisation).in_(self.own)
+            )
+            return sa.or_(places, office) if self.own else places
         return sa.and_(places, col(WebhookEndpoint.source) == self.source)
 
 

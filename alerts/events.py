@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from alerts import disposal, lifecycle
 from alerts.actor import Actor
 from alerts.cases import open_form
-from alerts.disclosure import Threshold, counted, release
+from alerts.disclosure import counted, release
 from alerts.members import (
     Member,
     author_count,
@@ -30,13 +30,13 @@ from alerts.members import (
     quotes_a_post,
 )
 from alerts.redaction import redact
-from alerts.threshold import threshold_for
 from models import audit
 from models.demand import Demand
 from models.errors import CharterViolation, Conflict, InvalidInput, NotFound, StaleVersion
 from models.event import DisposalEntry, Event, InboxItem, Report, ReportExample
 from models.organisation import Organisation, ancestors, under
 from models.outbox import tell_offices, tell_platform
+from models.threshold import Threshold, threshold_for
 from models.vocabulary import (
     DOMAIN_WORDS,
     DemandState,

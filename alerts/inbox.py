@@ -1,7 +1,8 @@
 """The inbox of an office: the reports that came up to it, and the receipt when it opens one.
 
 Every look is audited; the first one by the office itself is the receipt, and it stands on the
-disposal record of the event. Somebody from a level above who looks in leaves no receipt.
+disposal record of the event. An auditor, or somebody from a level above, looks in and leaves no
+receipt: whoever opens a report says which offices they sign for.
 
 Neighbours: `events` puts reports in.
 """
@@ -57,8 +58,15 @@ def list_items(
     return list(session.exec(query.order_by(col(InboxItem.id).desc()).limit(limit)))
 
 
-def open_item(session: Session, item_id: str, actor: Actor, *, now: datetime) -> Letter:
+def open_item(
+    session: Session, item_id: str, actor: Actor, *, now: datetime, signs_for: Sequence[str] = ()
+) -> Letter:
     """Open a report; the first look by the office itself is its receipt.
+
+    Parameters
+    ----------
+    signs_for
+        The very offices that the actor speaks for; a look at what came to any other signs nothing.
 
     Raises
     ------
@@ -70,7 +78,7 @@ def open_item(session: Session, item_id: str, actor: Actor, *, now: datetime) ->
         raise NotFound("no such report, or none that you may see")
     actor.require(item.organisation)
     event = session.exec(select(Event).where(col(Event.id) == item.event_id).with_for_update()).one()
-    if item.read_at is None and item.organisation in actor.scope:
+    if item.read_at is None and item.organisation in signs_for:
         item.read_at, item.read_by = now, actor.account_id
         session.add(item)
         disposal.take(

@@ -18,8 +18,9 @@ from models import audit
 from models.demand import Setting
 from models.errors import CharterViolation, InvalidInput
 from models.organisation import under
+from models.threshold import KEY as MINIMUM_KEY
+from models.threshold import LOWEST_AUTHORS
 
-LOWEST_AUTHORS = 5
 HIGHEST_AUTHORS = 1_000
 
 
@@ -31,7 +32,7 @@ def _authors(value: Any) -> int:  # noqa: ANN401 - whatever came
     return value
 
 
-KNOWN: Final = MappingProxyType[str, Callable[[Any], Any]]({"demand_min_authors": _authors})
+KNOWN: Final = MappingProxyType[str, Callable[[Any], Any]]({MINIMUM_KEY: _authors})
 
 
 def change_setting(

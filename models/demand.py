@@ -16,6 +16,7 @@ class Demand(Record, table=True):
 
     `authors` counts distinct authors. `tenth_author_at` is when the threshold was reached, by the
     clock of the posts; `proposed_at` is when the service noticed: their difference is the delay.
+    `recount_due` says that posts left and the words of the row are still to be made anew.
     """
 
     __table_args__ = (sa.Index("ix_demand_board", "state", "organisation", "last_posted_at"),)
@@ -37,6 +38,7 @@ class Demand(Record, table=True):
     verified_at: datetime | None = moment(nullable=True)
     rejected_reason: str | None = body(nullable=True)
     merged_into: str | None = Field(default=None, foreign_key="demand.id", max_length=32)
+    recount_due: bool = False
     version: int = 1
 
 

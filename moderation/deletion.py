@@ -27,7 +27,8 @@ from models.outbox import OutboxMessage
 from models.post import Post, PostDeletion, PostRevision
 from models.reading import Reading
 from models.review import Appeal, ReviewTask, Statement
-from models.vocabulary import MessageState, PostState, TaskState
+from models.threshold import threshold_for
+from models.vocabulary import DemandState, MessageState, PostState, TaskState
 from moderation.drafts import can_be_key
 
 
@@ -155,7 +156,12 @@ def _count(result: Any) -> int:  # noqa: ANN401 - a cursor result
 
 
 def _leave_demands(session: Session, post: Post) -> int:
-    """Take the post out of its demand and count the demand's posts and authors anew."""
+    """Take the post out of its demand and count the demand's posts and authors anew.
+
+    A proposed demand that fewer people than needed still voice goes back to gathering at once
+    (charter, 5). Its words are made anew by the next run of the grouping, because a word of its
+    title may have been this post's.
+    """
     member = session.exec(select(DemandMember).where(col(DemandMember.post_id) == post.id)).first()
     if member is None:
         return 0
@@ -171,9 +177,11 @@ def _leave_demands(session: Session, post: Post) -> int:
         select(func.count(), func.count(sa.distinct(col(Post.author))))
         .select_from(DemandMember)
         .join(Post, col(Post.id) == col(DemandMember.post_id))
-        .where(col(DemandMember.demand_id) == demand.id)
+        .where(col(DemandMember.demand_id) == demand.id, col(Post.state) == PostState.PUBLISHED)
     ).one()
-    demand.posts, demand.authors = posts, authors
+    demand.posts, demand.authors, demand.recount_due = posts, authors, True
+    if demand.state is DemandState.PROPOSED and authors < threshold_for(session, demand.organisation).k:
+        demand.state, demand.tenth_author_at = DemandState.GATHERING, None
     demand.version += 1
     session.add(demand)
     session.flush()

@@ -2,7 +2,9 @@
 
 A post is due when its newest revision was not read. Each batch is one transaction: the reading and
 the mark that it was read stand or fall together, so a crash leaves the post due and nothing twice.
-A post that is no longer published loses its reading, and its place in a demand with it.
+A post that is no longer published loses its reading, and its place in a demand with it. Only the
+place in a verified demand stays, unseen while the post is: what was told of it was told, and a post
+that comes back must not count a second time as one that joined.
 
 It keeps no text: the place is an offset, the vector is the bundle's.
 
@@ -20,11 +22,11 @@ from sqlmodel import Session, col, delete, select, update
 
 from learning.bundle import Bundle
 from models.database import Database
-from models.demand import DemandMember
+from models.demand import Demand, DemandMember
 from models.organisation import Organisation
 from models.post import Post, PostRevision
 from models.reading import Reading
-from models.vocabulary import PostState
+from models.vocabulary import DemandState, PostState
 from sentiment.pipeline import Read, Reader, load_reader
 from sentiment.place import Gazetteer, load_gazetteer
 from sentiment.settings import SentimentSettings
@@ -69,7 +71,7 @@ def gazetteer_of(session: Session, settings: SentimentSettings) -> Gazetteer:
 def _withdraw(session: Session) -> int:
     """Take the reading and the membership of every post that is not published any more."""
     gone = select(Post.id).where(Post.state != PostState.PUBLISHED, col(Post.read_revision) > 0)
-    session.execute(delete(DemandMember).where(col(DemandMember.post_id).in_(gone)))
+    _leave(session, gone)
     taken: Any = session.execute(delete(Reading).where(col(Reading.post_id).in_(gone)))
     session.execute(
         update(Post)
@@ -78,6 +80,20 @@ def _withdraw(session: Session) -> int:
         .execution_options(synchronize_session=False)
     )
     return int(taken.rowcount)
+
+
+def _leave(session: Session, posts: Any) -> None:  # noqa: ANN401 - identifiers, or a query for them
+    """Take posts out of the demands that nobody has verified; the next grouping counts those anew."""
+    told = select(Demand.id).where(Demand.state == DemandState.VERIFIED)
+    leaving = (col(DemandMember.post_id).in_(posts), col(DemandMember.demand_id).not_in(told))
+    left = select(DemandMember.demand_id).where(*leaving)
+    session.execute(
+        update(Demand)
+        .where(col(Demand.id).in_(left))
+        .values(recount_due=True)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(delete(DemandMember).where(*leaving).execution_options(synchronize_session=False))
 
 
 def _read_batch(session: Session, reader: Reader, now: datetime, limit: int) -> list[Reading]:
@@ -100,7 +116,7 @@ def _read_batch(session: Session, reader: Reader, now: datetime, limit: int) -> 
     posts: Sequence[Post] = [post for post, _ in due]
     reads = reader.read([text or "" for _, text in due], [post.organisation for post in posts])
     ids = [post.id for post in posts]
-    session.execute(delete(DemandMember).where(col(DemandMember.post_id).in_(ids)))
+    _leave(session, ids)
     session.execute(delete(Reading).where(col(Reading.post_id).in_(ids)))
     readings = [_record(post, read, reader.bundle.name, now) for post, read in zip(posts, reads, strict=True)]
     session.add_all(readings)

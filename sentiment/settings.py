@@ -1,17 +1,15 @@
 """What an operator may set about reading and grouping. Values arrive by constructor.
 
 The floor of the charter is no setting: fewer than ten people need a recorded reason, and fewer
-than five are refused whatever the reason says (`thresholds`).
+than five are refused whatever the reason says (`models.threshold`).
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from models.threshold import MINIMUM_AUTHORS
 from sentiment.place import HOME_PROVINCE
-
-MINIMUM_AUTHORS: Final = 10
-"""People who must voice a need before it is proposed (charter, 5)."""
 
 WINDOW: Final = timedelta(days=30)
 

@@ -8,7 +8,8 @@ a proposed demand that falls below the number of people goes back to gathering.
 It refuses to count posts: only distinct authors count. It groups nothing of the domain *none*
 (charter, 6), and proposes nothing below the number of people in force (charter, 5).
 
-Neighbours: `reading` leaves what is grouped; `officers` is what a person does with it; `threshold`.
+Neighbours: `reading` leaves what is grouped; `officers` is what a person does with it;
+`models.threshold` knows the number of people.
 """
 
 import hashlib
@@ -31,13 +32,13 @@ from models.demand import Demand, DemandFact, DemandMember
 from models.organisation import Organisation, ancestors
 from models.post import Post, PostRevision
 from models.reading import Reading
+from models.threshold import Threshold, nearest, thresholds
 from models.vocabulary import DOMAIN_WORDS, DemandState, Domain, PostState
 from sentiment.demand import naming
 from sentiment.demand.clustering import Group, Member, cluster
 from sentiment.demand.constraints import CannotLink, Constraints, MustLink
 from sentiment.demand.refining import load_membership
 from sentiment.demand.scoring import FloatArray, Item, Scorer, load_scorer, terms_of
-from sentiment.demand.threshold import minimum_for, minimums
 from sentiment.place import common_place
 from sentiment.settings import SentimentSettings
 from sentiment.topics import DOMAINS, load_topics
@@ -87,7 +88,7 @@ class _Window:
     fixed: set[str] = field(default_factory=set)
     facts: list[tuple[str, str, bool]] = field(default_factory=list)
     nodes: set[str] = field(default_factory=set)
-    minimums: dict[str, int] = field(default_factory=dict)
+    thresholds: dict[str, Threshold] = field(default_factory=dict)
     changed: bool = False
 
 
@@ -162,16 +163,15 @@ def _read_window(
     window.due = dict(
         session.exec(select(Reading.post_id, Reading.id).where(col(Reading.clustered_at).is_(None))).all()
     )
-    demands = session.exec(
-        select(Demand.id, Demand.state, Demand.proposed_at, Demand.posts).where(col(Demand.state).in_(OPEN))
-    ).all()
+    demands = session.exec(select(Demand).where(col(Demand.state).in_(OPEN))).all()
     window.fixed = {
-        demand
-        for demand, state, proposed_at, _ in demands
-        if state is not DemandState.GATHERING or proposed_at is not None
+        demand.id
+        for demand in demands
+        if demand.state is not DemandState.GATHERING or demand.proposed_at is not None
     }
+    window.thresholds = thresholds(session)
     counts = _counts(session)
-    window.changed = any(counts.get(demand, (0, 0))[0] != posts for demand, _, _, posts in demands)
+    window.changed = any(_is_stale(demand, counts, window.thresholds, settings) for demand in demands)
     if not window.due and not window.changed:
         return window
     window.members = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
@@ -184,8 +184,7 @@ def _read_window(
         )
     ]
     window.nodes = set(session.exec(select(Organisation.path)))
-    window.minimums = minimums(session)
-    open_demands = {demand for demand, _, _, _ in demands}
+    open_demands = {demand.id for demand in demands}
     rows = session.execute(_candidates(scorer, now - settings.window))
     for reading, author, text in rows:
         if window.members.get(reading.post_id, "") not in {"", *open_demands}:
@@ -405,12 +404,28 @@ def _counts(session: Session) -> dict[str, tuple[int, int]]:
     return {demand: (posts, authors) for demand, posts, authors in rows}
 
 
+def _is_stale(
+    demand: Demand,
+    counts: Mapping[str, tuple[int, int]],
+    found: Mapping[str, Threshold],
+    settings: SentimentSettings,
+) -> bool:
+    """Return whether a demand's row says something that does not hold any more."""
+    authors = counts.get(demand.id, (0, 0))[1]
+    needed = nearest(found, demand.organisation, settings.minimum_authors).k
+    return (
+        demand.recount_due
+        or counts.get(demand.id, (0, 0)) != (demand.posts, demand.authors)
+        or (demand.state is DemandState.PROPOSED and authors < needed)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Frame:
     """What a demand's row is made from beside its own posts."""
 
     nodes: set[str]
-    minimums: dict[str, int]
+    thresholds: dict[str, Threshold]
     default: int
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     everywhere: Mapping[str, int] = field(default_factory=dict)
@@ -419,13 +434,13 @@ class _Frame:
 def _frame(window: _Window, settings: SentimentSettings) -> _Frame:
     words = {key: post.words for key, post in window.posts.items()}
     everywhere = Counter(word for said in words.values() for word in said)
-    return _Frame(window.nodes, window.minimums, settings.minimum_authors, words, everywhere)
+    return _Frame(window.nodes, window.thresholds, settings.minimum_authors, words, everywhere)
 
 
 def recount(session: Session, demand: Demand, settings: SentimentSettings, now: datetime) -> None:
     """Count one demand anew after a person changed it, and propose it or send it back."""
     nodes = set(session.exec(select(Organisation.path)))
-    _settle(session, demand, _Frame(nodes, minimums(session), settings.minimum_authors), now)
+    _settle(session, demand, _Frame(nodes, thresholds(session), settings.minimum_authors), now)
 
 
 def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) -> tuple[list[str], int]:
@@ -438,7 +453,10 @@ def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) 
     ).all()
     for demand in demands:
         posts, authors = counts.get(demand.id, (0, 0))
-        if demand.id not in touched and (posts, authors) == (demand.posts, demand.authors):
+        needed = nearest(frame.thresholds, demand.organisation, frame.default).k
+        holds = (posts, authors) == (demand.posts, demand.authors) and not demand.recount_due
+        too_few = demand.state is DemandState.PROPOSED and authors < needed
+        if demand.id not in touched and holds and not too_few:
             continue
         if posts == 0 and demand.state is DemandState.GATHERING and demand.proposed_at is None:
             session.execute(delete(DemandFact).where(col(DemandFact.demand_id) == demand.id))
@@ -457,6 +475,7 @@ def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> N
     """Bring one demand's row up to its posts, and its state to its people."""
     needed = _describe(session, demand, frame)
     demand.version += 1
+    demand.recount_due = False
     if demand.state is DemandState.GATHERING and demand.authors >= needed:
         demand.state, demand.proposed_at = DemandState.PROPOSED, demand.proposed_at or now
         record(
@@ -500,7 +519,7 @@ def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
             demand.domain = max(sorted(domains), key=domains.__getitem__)
         demand.place = common_place([row.place for row in rows], organisations)
         _name(demand, [(row.author, frame.words[row.id]) for row in rows if row.id in frame.words], frame)
-    needed = minimum_for(frame.minimums, demand.organisation, frame.default)
+    needed = nearest(frame.thresholds, demand.organisation, frame.default).k
     demand.tenth_author_at = nth_author_at([(row.created_at, row.author) for row in rows], needed)
     return needed
 

@@ -114,6 +114,7 @@ def remove_member(
     _say(session, demand, post_id, belongs=False, actor=actor, reason=reason, now=now)
     session.flush()
     recount(session, demand, settings, now)
+    demand.recount_due = True  # The words of its title are made anew by the next run.
     return demand
 
 

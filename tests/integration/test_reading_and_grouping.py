@@ -9,9 +9,10 @@ from models.demand import Demand, DemandFact, DemandMember, Setting
 from models.errors import CharterViolation, InvalidInput
 from models.post import Post, PostRevision
 from models.reading import Reading
+from models.threshold import set_minimum_authors
 from models.vocabulary import DemandState, Domain, PostState, Tone
+from moderation import deletion
 from sentiment.demand import grouping, officers
-from sentiment.demand.threshold import set_minimum_authors
 from sentiment.jobs import GroupingReport, ReadingReport, group_due, read_due
 from sentiment.settings import SentimentSettings
 from tests.support.wording import CHAT, ListeningBundle, plant_campus, publish, voice_water
@@ -383,3 +384,135 @@ def test_officers_see_the_demands_of_their_place_only(forum: Database, now: date
     with forum.reading() as session:
         assert [demand.organisation for demand in officers.list_demands(session, OTHER)] == [OTHER]
         assert len(officers.list_demands(session, "gd")) == 2
+
+
+def erase(database: Database, posts: list[str], now: datetime) -> None:
+    with database.transaction() as session:
+        for post in posts:
+            deletion.delete(session, "forum", post, scope=None, deleted_by="forum", now=now)
+
+
+def test_a_deletion_below_the_number_sends_a_proposed_demand_back_in_the_same_transaction(
+    forum: Database, now: datetime
+) -> None:
+    posts = voice(forum, now, 10)
+    run(forum, now)
+
+    erase(forum, posts[:1], now)
+
+    [demand] = demands(forum)
+    assert (demand.state, demand.authors, demand.tenth_author_at) == (DemandState.GATHERING, 9, None)
+
+
+def test_a_deletion_that_leaves_enough_people_sends_nothing_back(forum: Database, now: datetime) -> None:
+    posts = voice(forum, now, 11)
+    run(forum, now)
+
+    erase(forum, posts[:1], now)
+    run(forum, now + timedelta(minutes=1))
+
+    [demand] = demands(forum)
+    assert (demand.state, demand.authors) == (DemandState.PROPOSED, 10)
+
+
+def test_the_number_that_an_operator_raised_holds_at_the_next_run(forum: Database, now: datetime) -> None:
+    higher = SentimentSettings(minimum_authors=12)
+    posts = voice(forum, now, 12)
+    read_due(forum, BUNDLE, higher, now)
+    group_due(forum, BUNDLE, higher, now)
+
+    erase(forum, posts[:1], now)
+    report = group_due(forum, BUNDLE, higher, now + timedelta(minutes=1))
+
+    [demand] = demands(forum)
+    assert (demand.state, demand.authors, report.fell_back) == (DemandState.GATHERING, 11, 1)
+
+
+def test_a_number_that_was_raised_later_sends_a_proposed_demand_back(forum: Database, now: datetime) -> None:
+    voice(forum, now, 10)
+    run(forum, now)
+    with forum.transaction() as session:
+        set_minimum_authors(session, CAMPUS, 11, reason="", actor="admin", now=now)
+
+    report = run(forum, now + timedelta(minutes=1))
+
+    assert (demands(forum)[0].state, report.fell_back) == (DemandState.GATHERING, 1)
+
+
+def test_an_edit_that_is_held_sends_a_proposed_demand_back_at_the_next_run(
+    forum: Database, now: datetime
+) -> None:
+    posts = voice(forum, now, 10)
+    run(forum, now)
+    with forum.transaction() as session:
+        session.add(PostRevision(post_id=posts[0], revision=2, text=CHAT[0], fingerprint="", received_at=now))
+        session.execute(
+            sa.update(Post).where(col(Post.id) == posts[0]).values(revision=2, state=PostState.HELD)
+        )
+
+    report = run(forum, now + timedelta(minutes=1))
+
+    [demand] = demands(forum)
+    assert (demand.state, demand.authors, report.fell_back) == (DemandState.GATHERING, 9, 1)
+
+
+def test_a_word_of_a_deleted_post_leaves_the_title(forum: Database, now: datetime) -> None:
+    voice(forum, now, 12)
+    with forum.transaction() as session:
+        named = [publish(session, f"宿舍没有热水洗澡，澡票{n}", f"named-{n}", now).id for n in range(2)]
+    run(forum, now)
+    before = demands(forum)[0].terms
+
+    erase(forum, named, now)
+    run(forum, now + timedelta(minutes=1))
+
+    assert "澡票" in before
+    assert "澡票" not in demands(forum)[0].terms
+
+
+@pytest.mark.parametrize("revision", [1, 2])
+def test_a_post_that_comes_back_to_a_verified_demand_is_not_one_that_joined(
+    forum: Database, now: datetime, revision: int
+) -> None:
+    posts = voice(forum, now, 10)
+    run(forum, now)
+    with forum.transaction() as session:
+        session.execute(sa.update(Demand).values(state=DemandState.VERIFIED))
+    withdraw(forum, posts[:1], PostState.HELD)
+    run(forum, now + timedelta(minutes=1))
+    hidden = demands(forum)[0].authors
+    with forum.transaction() as session:
+        if revision > 1:
+            session.add(
+                PostRevision(
+                    post_id=posts[0], revision=2, text="宿舍没热水洗澡", fingerprint="", received_at=now
+                )
+            )
+        session.execute(
+            sa.update(Post)
+            .where(col(Post.id) == posts[0])
+            .values(state=PostState.PUBLISHED, revision=revision)
+        )
+
+    run(forum, now + timedelta(minutes=2))
+
+    with forum.reading() as session:
+        joined = set(session.exec(select(DemandMember.joined_at)))
+    assert hidden == 9
+    assert (demands(forum)[0].authors, joined) == (10, {now})
+
+
+def test_two_verified_demands_stay_two_however_alike(forum: Database, now: datetime) -> None:
+    voice(forum, now, 12)
+    voice(forum, now, 12, OTHER)
+    run(forum, now)
+    with forum.transaction() as session:
+        session.execute(sa.update(Demand).values(state=DemandState.VERIFIED))
+        session.execute(sa.update(Post).values(organisation=CAMPUS))
+        session.execute(sa.update(Reading).values(organisation=CAMPUS, clustered_at=None))
+
+    run(forum, now + timedelta(hours=1))
+
+    assert [(row.state, row.authors) for row in demands(forum)] == [(DemandState.VERIFIED, 12)] * 2
+    with forum.reading() as session:
+        assert set(session.exec(select(DemandMember.joined_at))) == {now}

@@ -5,12 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import CharterViolation
+from models.threshold import LOWEST_AUTHORS, MINIMUM_AUTHORS, Threshold, nearest
 from sentiment.demand.clustering import Group, cluster
 from sentiment.demand.constraints import CannotLink, Constraints, MustLink
 from sentiment.demand.refining import load_membership
 from sentiment.demand.scoring import Item, load_scorer
-from sentiment.demand.threshold import LOWEST, checked, minimum_for
-from sentiment.settings import MINIMUM_AUTHORS, SentimentSettings
+from sentiment.settings import SentimentSettings
 from tests.support.wording import an_item
 
 SCORER, MEMBERSHIP = load_scorer(), load_membership()
@@ -102,12 +102,12 @@ def test_a_fixed_demand_keeps_its_posts_and_never_becomes_one_with_another(
 
 @given(st.integers(-5, 50), st.text(max_size=5))
 def test_no_number_below_the_charters_bound_is_accepted(authors: int, reason: str) -> None:
-    allowed = authors >= MINIMUM_AUTHORS or (authors >= LOWEST and bool(reason.strip()))
+    allowed = authors >= MINIMUM_AUTHORS or (authors >= LOWEST_AUTHORS and bool(reason.strip()))
     if allowed:
-        assert checked(authors, reason) == authors
+        assert Threshold(authors, reason).k == authors
     else:
         with pytest.raises(CharterViolation):
-            checked(authors, reason)
+            Threshold(authors, reason)
 
 
 @given(st.integers(-5, MINIMUM_AUTHORS - 1))
@@ -120,4 +120,5 @@ def test_no_setting_of_the_room_goes_below_ten(authors: int) -> None:
 def test_the_number_of_the_nearest_node_holds(found: dict[str, int]) -> None:
     expected = next((found[path] for path in ("gd/a/b", "gd/a", "gd") if path in found), 10)
 
-    assert minimum_for(found, "gd/a/b", 10) == expected
+    thresholds = {path: Threshold(k, "a small place") for path, k in found.items()}
+    assert nearest(thresholds, "gd/a/b").k == expected

@@ -13,8 +13,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alerts.disclosure import Release, Threshold, Voice, counted, release, trend
+from alerts.disclosure import Release, Voice, counted, release, trend
 from alerts.redaction import redact
+from models.threshold import Threshold
 
 FIRST = date(2026, 3, 1)
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -4,8 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from alerts.disclosure import Threshold, Voice, counted, release, trend
+from alerts.disclosure import Voice, counted, release, trend
 from models.errors import CharterViolation
+from models.threshold import Threshold
 
 DAY = date(2026, 3, 9)
 AT = datetime(2026, 3, 16, tzinfo=UTC)
