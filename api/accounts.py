@@ -23,7 +23,7 @@ from api.security import Permission, Principal, allows, authorise, scopes
 from models import audit
 from models.account import Account, Grant
 from models.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from models.organisation import Organisation, under
+from models.organisation import Organisation, ancestors, under
 from models.vocabulary import Role
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
@@ -170,10 +170,31 @@ def create_account(
     )
     session.add(account)
     session.flush()
-    audit.record(session, now, actor=actor.name, action="account.created", subject=account.id)
+    audit.record(
+        session,
+        now,
+        actor=actor.name,
+        action="account.created",
+        subject=account.id,
+        organisation=_common_node([organisation for _, organisation in grants]),
+    )
     for role, organisation in grants:
         _grant(session, actor, account, role=role, organisation=organisation, now=now)
     return account, one_time
+
+
+def _note(session: Session, actor: str, action: str, account: Account, now: datetime) -> None:
+    """Put a change of an account on the audit log of the place that all its roles lie under."""
+    place = _common_node([row.organisation for row in grants_of(session, account.id)])
+    audit.record(session, now, actor=actor, action=action, subject=account.id, organisation=place)
+
+
+def _common_node(places: Sequence[str]) -> str:
+    """Return the lowest node that is at or above all of these; nothing if there is none."""
+    if not places:
+        return ""
+    shared = set(ancestors(places[0])).intersection(*(ancestors(place) for place in places))
+    return max(shared, key=len, default="")
 
 
 def holds_a_root(principal: Principal) -> bool:
@@ -268,7 +289,7 @@ def disable(session: Session, actor: Actor, account_id: str, now: datetime) -> A
         account.disabled_at = now
         session.add(account)
         sessions.revoke_all(session, account.id, now)
-        audit.record(session, now, actor=actor.name, action="account.disabled", subject=account.id)
+        _note(session, actor.name, "account.disabled", account, now)
     return account
 
 
@@ -278,7 +299,7 @@ def enable(session: Session, actor: Actor, account_id: str, now: datetime) -> Ac
     if account.disabled_at is not None:
         account.disabled_at = None
         session.add(account)
-        audit.record(session, now, actor=actor.name, action="account.enabled", subject=account.id)
+        _note(session, actor.name, "account.enabled", account, now)
     return account
 
 
@@ -290,7 +311,7 @@ def reset_password(session: Session, actor: Actor, account_id: str, now: datetim
     account.must_change_password = True
     session.add(account)
     sessions.revoke_all(session, account.id, now)
-    audit.record(session, now, actor=actor.name, action="account.password_reset", subject=account.id)
+    _note(session, actor.name, "account.password_reset", account, now)
     return account, password
 
 
@@ -316,7 +337,7 @@ def change_password(session: Session, principal: Principal, *, current: str, new
     account.must_change_password = False
     session.add(account)
     sessions.revoke_all(session, account.id, now, but=principal.sign_in_id)
-    audit.record(session, now, actor=principal.actor, action="account.password_changed", subject=account.id)
+    _note(session, principal.actor, "account.password_changed", account, now)
 
 
 def by_login(session: Session, login: str) -> Account:

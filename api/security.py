@@ -4,6 +4,9 @@ A role gives permissions at a node of the tree and under it. A key gives the per
 scopes, for its own source and at its node and under it. Nothing here reads a database or a
 request: `dependencies` finds out who is asking, and this module answers.
 
+Two permissions hold at the node itself and nowhere under it (`nodes`): an office signs for the
+reports that came to it and keeps its own webhooks, and does neither for the offices below.
+
 The charter's bounds are in the table: an auditor reads everything, the audit log too, and decides
 nothing; only an administrator manages accounts, keys and organisations; and no role may see who
 an author is, because no permission for it exists.
@@ -41,6 +44,7 @@ class Permission(StrEnum):
     INBOX_RECEIVE = "inbox:receive"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    WEBHOOKS_OWN = "webhooks:own"
     DELIVERY_READ = "delivery:read"
     DELIVERY_RESEND = "delivery:resend"
     RULES_READ = "rules:read"
@@ -84,7 +88,15 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
         },
         Role.LEAD_UNIT: COMMON | {P.DEMANDS_READ, P.EVENTS_READ, P.CASES_READ, P.CASES_RESULT},
         Role.PROVINCIAL_OFFICE: COMMON
-        | {P.DEMANDS_READ, P.EVENTS_READ, P.CASES_READ, P.INBOX_READ, P.INBOX_RECEIVE, P.DELIVERY_READ},
+        | {
+            P.DEMANDS_READ,
+            P.EVENTS_READ,
+            P.CASES_READ,
+            P.INBOX_READ,
+            P.INBOX_RECEIVE,
+            P.WEBHOOKS_OWN,
+            P.DELIVERY_READ,
+        },
         Role.AUDITOR: frozenset(one for one in Permission if one.value.endswith(":read")),
         Role.ADMINISTRATOR: COMMON
         | {
@@ -207,7 +219,15 @@ def authorise_source(principal: Principal, source: str) -> None:
         raise NotPermitted("the key belongs to another source", code="wrong_source")
 
 
+def nodes(principal: Principal, permission: Permission) -> list[str]:
+    """Return every node at which `principal` itself was given `permission`, those under another too.
+
+    For what an office does in its own name, and never in that of an office below it.
+    """
+    return sorted(root for root, permitted in principal.permissions.items() if permission in permitted)
+
+
 def scopes(principal: Principal, permission: Permission) -> list[str]:
     """Return the highest nodes at which `principal` may do `permission`, in order; none under another."""
-    roots = sorted(root for root, permitted in principal.permissions.items() if permission in permitted)
+    roots = nodes(principal, permission)
     return [root for root in roots if not any(other != root and is_under(root, other) for other in roots)]

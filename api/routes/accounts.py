@@ -9,7 +9,7 @@ from api import accounts
 from api.accounts import Actor
 from api.dependencies import Now, Reading, Transaction, require
 from api.schemas.access import AccountBody, AccountOut, GrantBody, GrantOut, NewPassword
-from api.security import Permission, Principal
+from api.security import Permission, Principal, allows
 from models.account import Account, Grant
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
@@ -23,16 +23,22 @@ def grant_out(row: Grant) -> GrantOut:
     return GrantOut.model_validate(row, from_attributes=True)
 
 
-def account_out(session: Session, account: Account) -> AccountOut:
-    """Return an account as it goes out: everything but the password's hash."""
-    held = [grant_out(row) for row in accounts.grants_of(session, account.id)]
+def account_out(session: Session, account: Account, principal: Principal) -> AccountOut:
+    """Return an account as it goes out: no hash of a password, and only the roles where one may look."""
+    held = [
+        grant_out(row)
+        for row in accounts.grants_of(session, account.id)
+        if allows(principal, Permission.ACCOUNTS_READ, row.organisation)
+    ]
     return AccountOut(**account.model_dump(exclude={"password"}), grants=held)
 
 
 @router.get("")
 def listing(principal: Reader, session: Reading) -> list[AccountOut]:
     """List the accounts with a role at a place that the caller may read."""
-    return [account_out(session, account) for account in accounts.list_accounts(session, principal)]
+    return [
+        account_out(session, account, principal) for account in accounts.list_accounts(session, principal)
+    ]
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -47,32 +53,32 @@ def create(body: AccountBody, principal: Manager, session: Transaction, now: Now
         grants=[(one.role, one.organisation) for one in body.grants],
         now=now,
     )
-    return NewPassword(account=account_out(session, account), one_time_password=password or "")
+    return NewPassword(account=account_out(session, account, principal), one_time_password=password or "")
 
 
 @router.get("/{account_id}")
 def one(account_id: str, principal: Reader, session: Reading) -> AccountOut:
     """Show one account."""
-    return account_out(session, accounts.visible(session, account_id, principal))
+    return account_out(session, accounts.visible(session, account_id, principal), principal)
 
 
 @router.post("/{account_id}/disable")
 def disable(account_id: str, principal: Manager, session: Transaction, now: Now) -> AccountOut:
     """End an account and every session of it."""
-    return account_out(session, accounts.disable(session, Actor.of(principal), account_id, now))
+    return account_out(session, accounts.disable(session, Actor.of(principal), account_id, now), principal)
 
 
 @router.post("/{account_id}/enable")
 def enable(account_id: str, principal: Manager, session: Transaction, now: Now) -> AccountOut:
     """Let an account sign in again."""
-    return account_out(session, accounts.enable(session, Actor.of(principal), account_id, now))
+    return account_out(session, accounts.enable(session, Actor.of(principal), account_id, now), principal)
 
 
 @router.post("/{account_id}/password")
 def reset_password(account_id: str, principal: Manager, session: Transaction, now: Now) -> NewPassword:
     """Give an account a one-time password; every session of it ends."""
     account, password = accounts.reset_password(session, Actor.of(principal), account_id, now)
-    return NewPassword(account=account_out(session, account), one_time_password=password)
+    return NewPassword(account=account_out(session, account, principal), one_time_password=password)
 
 
 @router.post("/{account_id}/grants", status_code=status.HTTP_201_CREATED)

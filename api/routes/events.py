@@ -18,7 +18,7 @@ from api.schemas.events import (
     ReportOut,
     StepBody,
 )
-from api.security import Permission, Principal, authorise_found, scopes
+from api.security import Permission, Principal, allows, authorise_found, scopes
 from models.vocabulary import EventState
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
@@ -47,7 +47,8 @@ def one(event_id: Identifier, principal: Reader, session: Reading) -> EventCardO
     """Show one event with its reports and its disposal record."""
     card = events.event_card(session, event_id)
     authorise_found(principal, Permission.EVENTS_READ, card.event.organisation)
-    case = cases.case_of_event(session, event_id)
+    may_see_case = allows(principal, Permission.CASES_READ, card.event.organisation)
+    case = cases.case_of_event(session, event_id) if may_see_case else None
     return EventCardOut(
         event=EventOut.model_validate(card.event),
         reports=[

@@ -16,21 +16,28 @@ from api.schemas.webhooks import (
     MessageOut,
     NewEndpointOut,
 )
-from api.security import Permission, Principal, authorise, scopes
+from api.security import Permission, Principal, authorise, nodes, scopes
 from models.errors import InvalidInput
 from models.vocabulary import MessageState
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
-Reader = Annotated[Principal, Depends(require(Permission.WEBHOOKS_READ))]
-Manager = Annotated[Principal, Depends(require(Permission.WEBHOOKS_MANAGE))]
+Reader = Annotated[Principal, Depends(require(Permission.WEBHOOKS_READ, Permission.WEBHOOKS_OWN))]
+Manager = Annotated[Principal, Depends(require(Permission.WEBHOOKS_MANAGE, Permission.WEBHOOKS_OWN))]
 Looking = Annotated[Principal, Depends(require(Permission.DELIVERY_READ, Permission.WEBHOOKS_READ))]
-Resending = Annotated[Principal, Depends(require(Permission.DELIVERY_RESEND, Permission.WEBHOOKS_MANAGE))]
+Resending = Annotated[
+    Principal,
+    Depends(require(Permission.DELIVERY_RESEND, Permission.WEBHOOKS_MANAGE, Permission.WEBHOOKS_OWN)),
+]
 
 
 def reach_of(principal: Principal, *permissions: Permission) -> Reach:
-    """Return whose endpoints the caller may see: a key its source's, an account those of its nodes."""
-    nodes = {root for permission in permissions for root in scopes(principal, permission)}
-    return Reach(tuple(sorted(nodes)), principal.source)
+    """Return whose endpoints the caller may see: a key its source's, an account those of its nodes.
+
+    An office sees its own besides, and not those of the offices below it.
+    """
+    roots = {root for permission in permissions for root in scopes(principal, permission)}
+    own = nodes(principal, Permission.WEBHOOKS_OWN)
+    return Reach(tuple(sorted(roots)), principal.source, tuple(own))
 
 
 @router.post("/webhooks", status_code=status.HTTP_201_CREATED)
@@ -49,7 +56,8 @@ def create(
         organisation = scopes(principal, Permission.WEBHOOKS_MANAGE)[0]
     if organisation is None:
         raise InvalidInput("name the office's organisation", code="missing", field="/organisation")
-    authorise(principal, Permission.WEBHOOKS_MANAGE, organisation)
+    if organisation not in nodes(principal, Permission.WEBHOOKS_OWN):
+        authorise(principal, Permission.WEBHOOKS_MANAGE, organisation)
     endpoint = endpoints.add_endpoint(
         session,
         source=principal.source,

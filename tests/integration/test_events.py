@@ -275,7 +275,7 @@ def test_the_whole_way_stands_on_the_record_and_closes_the_demand(database: Data
         listen(session, now, source="forum", organisation="gd/dongguan")
         event = verified(session, now)
         item = session.exec(select(InboxItem)).one()
-        inbox.open_item(session, item.id, PROVINCE, now=now)
+        inbox.open_item(session, item.id, PROVINCE, now=now, signs_for=["gd"])
         events.act(session, event.id, COORDINATOR, "已联系后勤处，周三前修复", now=now)
         events.tell_users(session, event.id, COORDINATOR, "后勤处周三前修好热水", now=now)
         events.feed_back_up(session, event.id, COORDINATOR, "热水已修复", now=now)
@@ -383,10 +383,12 @@ def test_the_receipt_is_the_offices_own(database: Database, now: datetime) -> No
         events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实")
         city = session.exec(select(InboxItem).where(col(InboxItem.organisation) == "gd/dongguan")).one()
 
-        inbox.open_item(session, city.id, high, now=now)
+        inbox.open_item(session, city.id, high, now=now, signs_for=["gd"])
+        inbox.open_item(session, city.id, COORDINATOR, now=now)
         assert city.read_at is None
-        inbox.open_item(session, city.id, COORDINATOR, now=now + DAY)
-        inbox.open_item(session, city.id, COORDINATOR, now=now + 2 * DAY)
+        office = ["gd/dongguan"]
+        inbox.open_item(session, city.id, COORDINATOR, now=now + DAY, signs_for=office)
+        inbox.open_item(session, city.id, COORDINATOR, now=now + 2 * DAY, signs_for=office)
         with pytest.raises(NotFound):
             inbox.open_item(session, city.id, ELSEWHERE, now=now)
         views = session.exec(
@@ -394,7 +396,7 @@ def test_the_receipt_is_the_offices_own(database: Database, now: datetime) -> No
         ).all()
 
         assert (city.read_at, city.read_by) == (now + DAY, COORDINATOR.account_id)
-        assert len(views) == 3
+        assert len(views) == 4
         assert [one.id for one in inbox.list_items(session, ["gd/dongguan"], unread=True)] == []
         assert len(inbox.list_items(session, ["gd"])) == 2
 

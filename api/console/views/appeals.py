@@ -9,7 +9,6 @@ from api.console.console import pages
 from api.console.views.queue import organisation_names
 from api.dependencies import Now, Transaction, require
 from api.security import Permission, Principal, scopes
-from models import audit
 from models.errors import InvalidInput
 from models.vocabulary import AppealState
 from moderation import appeals
@@ -24,16 +23,7 @@ Decider = Annotated[Principal, Depends(require(Permission.APPEALS_DECIDE))]
 def listing(request: Request, principal: Reader, session: Transaction, now: Now) -> Response:
     """Show the open objections with the posts that they are about; each look is on the audit log."""
     found = appeals.waiting(session, scopes(principal, Permission.APPEALS_READ), principal.id)
-    for one in found:
-        audit.record(
-            session,
-            now,
-            actor=principal.actor,
-            action="post.viewed",
-            subject=f"post:{one.post.id}",
-            organisation=one.post.organisation,
-            details={"appeal": one.appeal.id},
-        )
+    appeals.note_looks(session, found, actor=principal.actor, now=now)
     names = organisation_names(session, {one.appeal.organisation for one in found})
     return page.render(request, "appeals.html", principal=principal, appeals=found, names=names)
 

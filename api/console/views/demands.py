@@ -20,6 +20,7 @@ from api.console import page
 from api.console.console import pages
 from api.console.views.queue import organisation_names
 from api.dependencies import Now, Reading, Transaction, require
+from api.routes.demands import demand_out
 from api.security import Permission, Principal, allows, authorise_found, scopes
 from models import audit
 from models.demand import Demand
@@ -79,7 +80,13 @@ def listing(request: Request, principal: Reader, session: Reading) -> Response:
     names = organisation_names(session, {one.organisation for one in found})
     found.sort(key=lambda one: (one.state is not DemandState.PROPOSED, -one.last_posted_at.timestamp()))
     return page.render(
-        request, "demands.html", principal=principal, demands=found, names=names, state=state, states=SHOWN
+        request,
+        "demands.html",
+        principal=principal,
+        demands=[demand_out(principal, one) for one in found],
+        names=names,
+        state=state,
+        states=SHOWN,
     )
 
 
@@ -91,7 +98,9 @@ def card(request: Request, demand_id: str, principal: Reader, session: Transacti
     members = members_of(session, demand.id)
     waits = demand.state is DemandState.PROPOSED
     may_verify = waits and allows(principal, Permission.DEMANDS_VERIFY, demand.organisation)
-    voices = _voices(session, principal, demand, members, now)
+    within = [one for one in members if allows(principal, Permission.POSTS_READ, one.organisation)]
+    voices = _voices(session, principal, demand, within, now)
+    shown = demand_out(principal, demand)
     event = session.exec(select(Event).where(col(Event.demand_id) == demand.id)).one_or_none()
     return page.render(
         request,
@@ -99,9 +108,9 @@ def card(request: Request, demand_id: str, principal: Reader, session: Transacti
         principal=principal,
         demand=demand,
         event=event,
-        authors=author_count(members),
-        posts=len(members),
-        timeline=timeline(members),
+        authors=author_count(members) if voices is not None else shown.authors,
+        posts=len(members) if voices is not None else shown.posts,
+        timeline=timeline(within) if voices is not None else [],
         voices=voices,
         may_verify=may_verify,
         preview=preview(session, demand, principal, now) if may_verify else None,
@@ -113,7 +122,10 @@ def card(request: Request, demand_id: str, principal: Reader, session: Transacti
 def _voices(
     session: Session, principal: Principal, demand: Demand, members: list[Member], now: datetime
 ) -> list[Voice] | None:
-    """Return the posts, the most typical first, or None for whoever may not read posts there."""
+    """Return the posts within reach, the most typical first; None for whoever may not read posts there.
+
+    A demand of one place may hold some posts of another, which its own officers read and nobody else.
+    """
     if not allows(principal, Permission.POSTS_READ, demand.organisation):
         return None
     shown = sorted(members, key=lambda one: (-one.probability, one.created_at))[:POSTS_SHOWN]

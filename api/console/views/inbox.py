@@ -14,7 +14,7 @@ from api.console.console import pages
 from api.console.views.demands import actor_for
 from api.console.views.queue import organisation_names
 from api.dependencies import Now, Reading, Transaction, require
-from api.security import Permission, Principal, scopes
+from api.security import Permission, Principal, holds, nodes, scopes
 from models.errors import NotFound
 from models.event import InboxItem
 
@@ -29,34 +29,45 @@ def listing(request: Request, principal: Office, session: Reading) -> Response:
     """Show what came up, newest first."""
     found = inbox.list_items(session, scopes(principal, Permission.INBOX_READ), limit=100)
     names = organisation_names(session, {one.organisation for one in found})
-    receiving = scopes(principal, Permission.INBOX_RECEIVE)
     return page.render(
-        request, "inbox.html", principal=principal, items=found, names=names, receiving=receiving
+        request,
+        "inbox.html",
+        principal=principal,
+        items=found,
+        names=names,
+        receiving=nodes(principal, Permission.INBOX_RECEIVE),
+        looks=not holds(principal, Permission.INBOX_RECEIVE),
     )
 
 
 @router.post("/inbox/{item_id}")
 def receive(item_id: str, principal: Receiver, session: Transaction, now: Now) -> Response:
     """Sign for a report, then show it."""
-    inbox.open_item(session, item_id, actor_for(principal, Permission.INBOX_RECEIVE), now=now)
+    inbox.open_item(
+        session,
+        item_id,
+        actor_for(principal, Permission.INBOX_RECEIVE),
+        now=now,
+        signs_for=nodes(principal, Permission.INBOX_RECEIVE),
+    )
     return page.go(f"/inbox/{item_id}", "received")
 
 
 @router.get("/inbox/{item_id}")
 def letter(request: Request, item_id: str, principal: Office, session: Transaction, now: Now) -> Response:
-    """Show a report that was signed for. One that was not asks for the receipt first."""
+    """Show a report. One that was not signed for asks an office for the receipt first; an auditor looks."""
     looking = actor_for(principal, Permission.INBOX_READ)
     item = session.get(InboxItem, item_id)
     if item is None:
         raise NotFound("no such report, or none that you may see")
     looking.require(item.organisation)
-    if item.read_at is None:
+    if item.read_at is None and holds(principal, Permission.INBOX_RECEIVE):
         return page.render(
             request,
             "receipt.html",
             principal=principal,
             item=item,
-            may_receive=item.organisation in scopes(principal, Permission.INBOX_RECEIVE),
+            may_receive=item.organisation in nodes(principal, Permission.INBOX_RECEIVE),
             names=organisation_names(session, {item.organisation}),
         )
     found = inbox.open_item(session, item_id, looking, now=now)

@@ -48,9 +48,11 @@ def audit_log(request: Request, principal: Auditor, session: Reading) -> Respons
     """Show the newest entries of the audit log, a page at a time."""
     roots = scopes(principal, Permission.AUDIT_READ)
     before = request.query_params.get("before", "")
-    query = select(AuditEntry)
-    if not any("/" not in root for root in roots):
-        query = query.where(or_(*(under(col(AuditEntry.organisation), root) for root in roots)))
+    seen = [under(col(AuditEntry.organisation), root) for root in roots]
+    if any("/" not in root for root in roots):
+        # What belongs to no place, such as the operator's own commands, is looked after at the top.
+        seen.append(col(AuditEntry.organisation) == "")
+    query = select(AuditEntry).where(or_(*seen))
     if before.isdecimal() and len(before) < len(str(2**31)):
         query = query.where(col(AuditEntry.sequence) < int(before))
     entries = session.exec(query.order_by(col(AuditEntry.sequence).desc()).limit(SHOWN + 1)).all()
