@@ -59,6 +59,7 @@ def proposed(database: Database, now: datetime, people: int = 12) -> str:
     with database.transaction() as session:
         chorus = voices.demand(session, now)
         chorus.many(1, people, now - timedelta(days=1))
+        chorus.demand.posts = chorus.demand.authors = people
         return chorus.demand.id
 
 
@@ -177,6 +178,10 @@ def test_the_province_sees_figures_and_no_posts(database: Database, now: datetim
         page = client.get(f"/demands/{demand}").text
         assert "宿舍热水又停了" not in page
         assert 'id="verify-form"' not in page
+        assert "data-chart" not in page, "posts per day would let somebody watch single people join"
+        assert "<dd>12</dd>" not in page
+        assert "<dd>10</dd>" in page
+        assert "<dd>12</dd>" not in client.get("/demands").text
 
 
 def test_only_the_office_signs_for_a_report(database: Database, now: datetime) -> None:
@@ -187,7 +192,9 @@ def test_only_the_office_signs_for_a_report(database: Database, now: datetime) -
     with database.reading() as session:
         item = session.exec(select(InboxItem)).one().id
     with visitor(database, now, "auditor") as client:
-        assert "还没有签收" in client.get(f"/inbox/{item}").text
+        looked = client.get(f"/inbox/{item}").text
+        assert "未签收" in looked
+        assert "不少于 12 人" in looked
         assert client.post(f"/inbox/{item}").status_code == 403
     with visitor(database, now, "province") as client:
         assert client.get(f"/inbox/{item}").status_code == 200
