@@ -37,6 +37,7 @@ class Job:
 def jobs_of(service: Service) -> list[Job]:
     """Return every job of the service with its parts bound to it."""
     from alerts.jobs import deliver_due  # noqa: PLC0415 - the command line needs the table, not the rooms
+    from moderation.holds import state_overdue_holds  # noqa: PLC0415 - as above
     from sentiment.jobs import group_due, read_due  # noqa: PLC0415 - as above
 
     settings, bundle = service.settings, service.bundle
@@ -48,6 +49,9 @@ def jobs_of(service: Service) -> list[Job]:
     def forget(now: datetime) -> object:
         with service.database.transaction() as session:
             return sessions.forget_expired(session, now)
+
+    def state_holds(now: datetime) -> object:
+        return state_overdue_holds(service.database, now)
 
     if bundle is not None:
         # Without a bundle nothing is published by itself, and there is nothing to read with.
@@ -62,6 +66,7 @@ def jobs_of(service: Service) -> list[Job]:
         *jobs,
         Job("deliver", settings.deliver_seconds, deliver),
         Job("forget_sign_ins", settings.sweep_seconds, forget),
+        Job("state_overdue_holds", settings.sweep_seconds, state_holds),
     ]
 
 

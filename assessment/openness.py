@@ -96,7 +96,11 @@ def _removals(
     person: Counter[Category] = Counter()
     for category, automated, count in session.exec(
         select(Statement.category, Statement.automated_decision, func.count())
-        .where(col(Statement.issued_at) >= since, col(Statement.issued_at) < until)
+        .where(
+            col(Statement.restriction) == "removed",
+            col(Statement.issued_at) >= since,
+            col(Statement.issued_at) < until,
+        )
         .group_by(col(Statement.category), col(Statement.automated_decision))
     ).all():
         (machine if automated else person)[Category(category)] += count

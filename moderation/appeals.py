@@ -1,4 +1,4 @@
-"""An author's objection to a removal, and its decision by somebody else (charter, 4).
+"""An author's objection to a removal or a long hold, and its decision by somebody else (charter, 4).
 
 Whoever holds the statement's link may object once, within six months. The objection goes to the
 queue of the post's organisation. A successful one restores the post and withdraws the statement;
@@ -12,6 +12,7 @@ Neighbours: `statements` holds what is objected to; `queue.within` bounds what a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from sqlmodel import Session, col, select
@@ -20,14 +21,17 @@ from models import audit
 from models.errors import Conflict, Gone, InvalidInput, NotFound, NotPermitted
 from models.outbox import tell_platform
 from models.post import Post, PostRevision
-from models.review import Appeal, Statement
-from models.vocabulary import CLAUSES, AppealState, PostState, Topic
+from models.review import Appeal, ReviewTask, Statement
+from models.vocabulary import CLAUSES, AppealState, PostState, TaskState, Topic
 from moderation import statements
 from moderation.drafts import text_fault
 from moderation.queue import within
+from moderation.screening import close
 
 TEXT_LIMIT: Final = 5_000
 ANSWER_LIMIT: Final = 2_000
+RESTRICTED: Final = MappingProxyType({statements.REMOVED: PostState.REMOVED, statements.HELD: PostState.HELD})
+"""The state of a post that a reversal ends. One that a later decision brought about stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +191,25 @@ def decide(
     appeal.decided_by, appeal.decided_at = officer, now
     if outcome is AppealState.REVERSED:
         statement.withdrawn_at = now
-        if post.revision == statement.revision and post.state is PostState.REMOVED:
+        if post.revision == statement.revision and post.state is RESTRICTED[statement.restriction]:
             post.state, post.category = PostState.PUBLISHED, None
             post.version += 1
+            _leave_the_queue(session, post, now)
     session.add_all([appeal, statement, post])
     session.flush()
     _tell(session, appeal, statement, post, now)
     return appeal
+
+
+def _leave_the_queue(session: Session, post: Post, now: datetime) -> None:
+    """End the place in the queue of a post that was held and is up again."""
+    for task in session.exec(
+        select(ReviewTask)
+        .where(col(ReviewTask.post_id) == post.id, col(ReviewTask.state) == TaskState.OPEN)
+        .with_for_update()
+    ).all():
+        close(task, TaskState.WITHDRAWN, now)
+        session.add(task)
 
 
 def _locked_post(session: Session, appeal_id: str, scope: Sequence[str]) -> Post:

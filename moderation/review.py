@@ -89,9 +89,10 @@ def decide(
     session.add_all([task, post])
     session.flush()
     statement = None
-    if action is not Action.REMOVE:
-        statements.withdraw(session, post, now=now)
-    elif category is not None:
+    statements.withdraw(
+        session, post, now=now, restriction=statements.HELD if action is Action.REMOVE else None
+    )
+    if action is Action.REMOVE and category is not None:
         statement = statements.issue(
             session,
             post,

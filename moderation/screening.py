@@ -212,7 +212,9 @@ def _history(session: Session, posts: Sequence[str]) -> _History:
     examples = session.exec(select(ReportExample.post_id).where(col(ReportExample.post_id).in_(posts))).all()
     removed = session.exec(
         select(Statement.post_id).where(
-            col(Statement.post_id).in_(posts), col(Statement.withdrawn_at).is_(None)
+            col(Statement.post_id).in_(posts),
+            col(Statement.restriction) == statements.REMOVED,
+            col(Statement.withdrawn_at).is_(None),
         )
     ).all()
     return _History(
@@ -268,8 +270,9 @@ def _follow(
     if task is not None:
         close(task, TaskState.WITHDRAWN, now)
     statement = None
-    if verdict is not Verdict.REMOVE and not entry.fresh:
-        statements.withdraw(session, post, now=now)
+    if not entry.fresh:
+        ended = statements.HELD if verdict is Verdict.REMOVE else None
+        statements.withdraw(session, post, now=now, restriction=ended)
     if verdict in {Verdict.HOLD, Verdict.REFER}:
         session.add(open_task(post, screening, now))
     elif verdict is Verdict.REMOVE and screening.category is not None:
@@ -295,6 +298,7 @@ def _standing_or_new(
             col(Statement.post_id) == post.id,
             col(Statement.revision) == post.revision,
             col(Statement.category) == category,
+            col(Statement.restriction) == statements.REMOVED,
             col(Statement.withdrawn_at).is_(None),
         )
     ).first()

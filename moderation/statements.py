@@ -1,11 +1,11 @@
-"""Statements of reasons (charter, 4): what the author of a removed post is told.
+"""Statements of reasons (charter, 4): what the author of a removed post is told, or of one held too long.
 
 A statement cites the published rule, the passages, whether a machine found it and whether a
 machine decided, and how to object. It holds offsets; the passages' text is looked up when the
 statement is read, so that a deletion reaches it too.
 
 Refuses: a removal without a harm of the closed list. Neighbours: `screening` and `review` remove,
-`appeals` takes the objection.
+`holds` speaks for posts that wait too long, `appeals` takes the objection.
 """
 
 import secrets
@@ -26,6 +26,7 @@ from models.vocabulary import CLAUSES, HARMS, Category, PostState, Topic
 
 APPEAL_MONTHS: Final = 6
 REMOVED: Final = "removed"
+HELD: Final = "held"
 _LAST_DAY_IN_EVERY_MONTH: Final = 28
 
 
@@ -70,8 +71,9 @@ def issue(
     reason: str,
     decision: Decision | None,
     now: datetime,
+    restriction: str = REMOVED,
 ) -> Statement:
-    """Write the statement for one removal, its audit entry and the message to the platform.
+    """Write the statement for one restriction, its audit entry and the message to the platform.
 
     `decision` is None when the machine decided.
 
@@ -90,7 +92,7 @@ def issue(
         decision_id=decision.id if decision else None,
         decided_by=decision.account_id if decision else None,
         category=category,
-        restriction=REMOVED,
+        restriction=restriction,
         reason=reason,
         passages=passages(screening.reasons, category),
         automated_detection=True,
@@ -112,6 +114,7 @@ def issue(
             "screening": screening.id,
             "revision": post.revision,
             "category": category.value,
+            "restriction": restriction,
             "automated": decision is None,
         },
     )
@@ -125,6 +128,7 @@ def issue(
             "source": post.source,
             "external_id": post.external_id,
             "revision": post.revision,
+            "restriction": restriction,
             "category": category.value,
             "clause": CLAUSES[category].number,
             "passages": statement.passages,
@@ -139,13 +143,20 @@ def issue(
     return statement
 
 
-def withdraw(session: Session, post: Post, *, now: datetime) -> list[Statement]:
-    """Withdraw the statements that stand about the current revision of `post`; return them."""
+def withdraw(
+    session: Session, post: Post, *, now: datetime, restriction: str | None = None
+) -> list[Statement]:
+    """Withdraw the statements that stand about the current revision of `post`, and return them.
+
+    With `restriction`, only those about such a one. A hold ends with its revision, so a statement
+    about the hold of an earlier one goes as well.
+    """
+    about = (col(Statement.revision) == post.revision) | (col(Statement.restriction) == HELD)
+    if restriction is not None:
+        about &= col(Statement.restriction) == restriction
     standing = session.exec(
         select(Statement).where(
-            col(Statement.post_id) == post.id,
-            col(Statement.revision) == post.revision,
-            col(Statement.withdrawn_at).is_(None),
+            col(Statement.post_id) == post.id, about, col(Statement.withdrawn_at).is_(None)
         )
     ).all()
     for statement in standing:

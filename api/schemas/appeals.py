@@ -128,6 +128,7 @@ class OpenAppealOut(BaseModel):
     text: str
     post_id: str
     post_text: str
+    restriction: str
     category: Category
     rule: RuleOut
     reason: str
@@ -146,6 +147,7 @@ class OpenAppealOut(BaseModel):
             text=appeal.text or "",
             post_id=found.post.id,
             post_text=found.text,
+            restriction=statement.restriction,
             category=statement.category,
             rule=rule_out(statement.category),
             reason=statement.reason,
