@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from sentiment.demand.cohesion import Cohesion, cohesion_parts
 from sentiment.demand.constraints import Constraints
 from sentiment.demand.refining import WHOLE, Compared, Membership, Refined, held_by, homes_differ, refine
 from sentiment.demand.scoring import FloatArray, Item, Profiles, Scorer, parts, profile
@@ -46,10 +47,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Posts of one need. `kept` is the id of the demand that it continues, if that is fixed."""
+    """Posts of one need. `kept` is the id of the demand that it continues, if that is fixed.
+
+    `cohesion` is the probability that the group is one demand, 1 where nobody asked.
+    """
 
     members: tuple[Member, ...]
     kept: str | None = None
+    cohesion: float = 1.0
 
 
 @dataclass
@@ -96,6 +101,7 @@ def cluster(
     *,
     fixed: Mapping[str, str] | None = None,
     constraints: Constraints | None = None,
+    cohesion: Cohesion | None = None,
 ) -> list[Group]:
     """Return the groups of `items`, each item in exactly one, the oldest group first.
 
@@ -112,6 +118,8 @@ def cluster(
     constraints
         What a person said. A contradiction is obeyed as a must-link here, and is for
         `Constraints.contradictions` to show.
+    cohesion
+        With a membership model, what says how probably each group is one demand.
     """
     if not items:
         return []
@@ -129,8 +137,14 @@ def cluster(
     refined = Refined(state.members, still, state.kept, _apart(ordered, said))
     if membership is not None:
         refined = refine(refined, compared, pairs, membership)
+
+    def holds_together(rows: Sequence[int]) -> float:
+        if cohesion is None or membership is None or len(rows) < 2:  # noqa: PLR2004 - one post is no group
+            return 1.0
+        return cohesion.probability(cohesion_parts(compared, membership, rows))
+
     return [
-        Group(_members(ordered, profiles, scorer, rows), refined.kept.get(name))
+        Group(_members(ordered, profiles, scorer, rows), refined.kept.get(name), holds_together(rows))
         for name, rows in sorted(refined.groups.items(), key=lambda entry: min(entry[1]))
     ]
 

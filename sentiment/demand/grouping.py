@@ -1,12 +1,14 @@
 """Group the needs of the window into demands, and propose what enough people voice.
 
 One run reads the window, groups it with no lock held (`clustering`, pure), and writes the result in
-one transaction. A demand that was ever proposed keeps its id and its posts, and may gain some; one
-that is only gathering is formed anew by every run. A post that was withdrawn leaves its demand, and
-a proposed demand that falls below the number of people goes back to gathering.
+one transaction. A verified demand keeps its posts, and may gain some; one that nobody has verified
+is formed anew by every run, and goes on under its id in the group that has most of it. If its posts
+went over to another demand it leaves a redirect. A post that was withdrawn leaves its demand, and a
+proposed demand that falls below the number of people goes back to gathering.
 
 It refuses to count posts: only distinct authors count. It groups nothing of the domain *none*
-(charter, 6), and proposes nothing below the number of people in force (charter, 5).
+(charter, 6), and proposes nothing below the number of people in force (charter, 5), nor a group
+that does not hold together (`cohesion`).
 
 Neighbours: `reading` leaves what is grouped; `officers` is what a person does with it;
 `models.threshold` knows the number of people.
@@ -36,6 +38,7 @@ from models.threshold import Threshold, nearest, thresholds
 from models.vocabulary import DOMAIN_WORDS, DemandState, Domain, PostState
 from sentiment.demand import naming
 from sentiment.demand.clustering import Group, Member, cluster
+from sentiment.demand.cohesion import load_cohesion
 from sentiment.demand.constraints import CannotLink, Constraints, MustLink
 from sentiment.demand.refining import load_membership
 from sentiment.demand.scoring import FloatArray, Item, Scorer, load_scorer, terms_of
@@ -50,7 +53,13 @@ MOSTLY: Final = 0.7
 """Share of a demand's posts that stand under the organisation it is said to be of."""
 
 OPEN: Final = (DemandState.GATHERING, DemandState.PROPOSED, DemandState.VERIFIED)
+UNSETTLED: Final = (DemandState.GATHERING, DemandState.PROPOSED)
+"""States in which nobody has verified yet, and posts may still come and go."""
+
 ACTOR: Final = "job:grouping"
+CONFIRMED: Final = 1000
+"""What a post that an officer confirmed weighs when an id is passed on."""
+
 SHORTEST_COPY: Final = 8
 """Characters from which two equal texts are copies, and not two people who wrote the same word."""
 
@@ -148,6 +157,7 @@ def group_due(
                 if demand in window.fixed and key in window.posts
             },
             constraints=constraints,
+            cohesion=load_cohesion(),
         )
     if not window.due and not window.changed:
         return GroupingReport()
@@ -164,11 +174,7 @@ def _read_window(
         session.exec(select(Reading.post_id, Reading.id).where(col(Reading.clustered_at).is_(None))).all()
     )
     demands = session.exec(select(Demand).where(col(Demand.state).in_(OPEN))).all()
-    window.fixed = {
-        demand.id
-        for demand in demands
-        if demand.state is not DemandState.GATHERING or demand.proposed_at is not None
-    }
+    window.fixed = {demand.id for demand in demands if demand.state not in UNSETTLED}
     window.thresholds = thresholds(session)
     counts = _counts(session)
     window.changed = any(_is_stale(demand, counts, window.thresholds, settings) for demand in demands)
@@ -279,13 +285,16 @@ def _write(
 ) -> GroupingReport:
     """Put the groups on record. A post that changed meanwhile is left for the next run."""
     wanted: dict[str, tuple[str, Member]] = {}
+    cohesion: dict[str, float] = {}
     still = _still_there(session, window)
+    parted = {(post, demand) for post, demand, belongs in window.facts if not belongs}
     for demand, group in _assignments(session, window, groups):
+        cohesion[demand] = group.cohesion
         for member in group.members:
-            if member.key in still:
+            if member.key in still and (member.key, demand) not in parted:
                 wanted[member.key] = (demand, member)
     touched, joined, left = _move(session, window, wanted, now)
-    proposed, fell_back = _refresh(session, touched, _frame(window, settings), now)
+    proposed, fell_back = _refresh(session, touched, _frame(window, settings, cohesion), now)
     session.execute(
         update(Reading)
         .where(col(Reading.clustered_at).is_(None), col(Reading.id).in_(sorted(window.due.values())))
@@ -300,19 +309,36 @@ def _move(
 ) -> tuple[set[str], int, int]:
     """Let posts leave and join, and return the demands that changed and how many did either.
 
-    A post leaves a demand that is only gathering as soon as it is wanted elsewhere or nowhere; it
-    leaves one that was ever proposed never here.
+    A post leaves a demand that nobody has verified as soon as it is wanted elsewhere or nowhere;
+    it leaves a verified one never here. What was proposed keeps the posts that the window has left
+    behind. A proposed demand whose posts all went is redirected to where most of them are.
     """
     members = {row.post_id: row for row in session.exec(select(DemandMember).with_for_update())}
-    gathering = _gathering(session) - window.fixed
+    unsettled = _unsettled(session)
+    gathering = unsettled.keys() - window.fixed
     touched: set[str] = set()
-    left = 0
+    heirs: dict[str, Counter[str]] = defaultdict(Counter)
+    gone: set[str] = set()
     for post, row in members.items():
-        if row.demand_id in gathering and wanted.get(post, ("",))[0] != row.demand_id:
+        goes = wanted.get(post, ("",))[0]
+        stays = post not in window.posts and unsettled.get(row.demand_id) is not None
+        if row.demand_id in gathering and goes != row.demand_id and not stays:
             touched.add(row.demand_id)
+            heirs[row.demand_id][goes] += 1
             session.delete(row)
-            left += 1
+            gone.add(post)
     session.flush()
+    held = {row.demand_id for post, row in members.items() if post not in gone}
+    held |= {demand for demand, _ in wanted.values()}
+    for demand, goes_to in heirs.items():
+        heir = goes_to.most_common(1)[0][0]
+        if unsettled[demand] is not None and demand not in held and heir:
+            session.execute(
+                update(Demand)
+                .where(col(Demand.id) == demand)
+                .values(merged_into=heir)
+                .execution_options(synchronize_session="fetch")
+            )
     new = {
         post: (demand, member)
         for post, (demand, member) in sorted(wanted.items())
@@ -330,7 +356,7 @@ def _move(
         )
         touched.add(demand)
     session.flush()
-    return touched, len(new), left
+    return touched, len(new), len(gone)
 
 
 def _still_there(session: Session, window: _Window) -> set[str]:
@@ -344,15 +370,22 @@ def _still_there(session: Session, window: _Window) -> set[str]:
     return {post for post, revision in rows if post in posts and posts[post].revision == revision}
 
 
-def _gathering(session: Session) -> set[str]:
+def _unsettled(session: Session) -> dict[str, datetime | None]:
+    """Return the demands that nobody has verified, with when they were proposed; locked until the end."""
     rows = session.exec(
-        select(Demand.id).where(Demand.state == DemandState.GATHERING, col(Demand.proposed_at).is_(None))
+        select(Demand.id, Demand.proposed_at)
+        .where(col(Demand.state).in_(UNSETTLED), col(Demand.merged_into).is_(None))
+        .order_by(col(Demand.id))
+        .with_for_update()
     )
-    return set(rows)
+    return dict(rows.all())
 
 
 def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> list[tuple[str, Group]]:
-    """Return which demand each group is. A gathering demand goes on in the group that has most of it."""
+    """Return which demand each group is. A demand goes on in the group that has most of it.
+
+    What was proposed has the first word, and a post that an officer confirmed weighs more than many.
+    """
     result = [(group.kept, group) for group in groups if group.kept is not None]
     free = [
         group
@@ -361,14 +394,17 @@ def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> 
         and len({window.posts[member.key].item.author for member in group.members}) >= GATHERS_FROM
     ]
     shared: Counter[tuple[str, int]] = Counter()
-    gathering = _gathering(session)
+    gathering = _unsettled(session)
+    confirmed = {(post, demand) for post, demand, belongs in window.facts if belongs}
     for number, group in enumerate(free):
         for member in group.members:
             demand = window.members.get(member.key)
-            if demand in gathering:
-                shared[demand, number] += 1
+            if demand is not None and demand in gathering:
+                shared[demand, number] += CONFIRMED if (member.key, demand) in confirmed else 1
     named: dict[int, str] = {}
-    for (demand, number), _ in sorted(shared.items(), key=lambda entry: (-entry[1], entry[0])):
+    for (demand, number), _ in sorted(
+        shared.items(), key=lambda entry: (gathering[entry[0][0]] is None, -entry[1], entry[0])
+    ):
         if number not in named and demand not in named.values():
             named[number] = demand
     for number, group in enumerate(free):
@@ -429,16 +465,20 @@ class _Frame:
     default: int
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     everywhere: Mapping[str, int] = field(default_factory=dict)
+    cohesion: Mapping[str, float] = field(default_factory=dict)
 
 
-def _frame(window: _Window, settings: SentimentSettings) -> _Frame:
+def _frame(window: _Window, settings: SentimentSettings, cohesion: Mapping[str, float]) -> _Frame:
     words = {key: post.words for key, post in window.posts.items()}
     everywhere = Counter(word for said in words.values() for word in said)
-    return _Frame(window.nodes, window.thresholds, settings.minimum_authors, words, everywhere)
+    return _Frame(window.nodes, window.thresholds, settings.minimum_authors, words, everywhere, cohesion)
 
 
 def recount(session: Session, demand: Demand, settings: SentimentSettings, now: datetime) -> None:
-    """Count one demand anew after a person changed it, and propose it or send it back."""
+    """Count one demand anew after a person changed it, and send it back if it has too few people.
+
+    It is the next run that proposes, because only a run knows how the group holds together.
+    """
     nodes = set(session.exec(select(Organisation.path)))
     _settle(session, demand, _Frame(nodes, thresholds(session), settings.minimum_authors), now)
 
@@ -456,7 +496,9 @@ def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) 
         needed = nearest(frame.thresholds, demand.organisation, frame.default).k
         holds = (posts, authors) == (demand.posts, demand.authors) and not demand.recount_due
         too_few = demand.state is DemandState.PROPOSED and authors < needed
-        if demand.id not in touched and holds and not too_few:
+        ready = demand.state is DemandState.GATHERING and authors >= needed and _coheres(demand, frame)
+        loose = demand.state is DemandState.PROPOSED and not _coheres(demand, frame, default=True)
+        if demand.id not in touched and holds and not (too_few or ready or loose):
             continue
         if posts == 0 and demand.state is DemandState.GATHERING and demand.proposed_at is None:
             session.execute(delete(DemandFact).where(col(DemandFact.demand_id) == demand.id))
@@ -476,7 +518,7 @@ def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> N
     needed = _describe(session, demand, frame)
     demand.version += 1
     demand.recount_due = False
-    if demand.state is DemandState.GATHERING and demand.authors >= needed:
+    if demand.state is DemandState.GATHERING and demand.authors >= needed and _coheres(demand, frame):
         demand.state, demand.proposed_at = DemandState.PROPOSED, demand.proposed_at or now
         record(
             session,
@@ -487,9 +529,17 @@ def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> N
             organisation=demand.organisation,
             details={"authors": demand.authors, "posts": demand.posts},
         )
-    elif demand.state is DemandState.PROPOSED and demand.authors < needed:
+    elif demand.state is DemandState.PROPOSED and (
+        demand.authors < needed or not _coheres(demand, frame, default=True)
+    ):
         demand.state = DemandState.GATHERING
     session.add(demand)
+
+
+def _coheres(demand: Demand, frame: _Frame, *, default: bool = False) -> bool:
+    """Return whether a demand holds together, or `default` if this run did not form it."""
+    found = frame.cohesion.get(demand.id)
+    return default if found is None else found >= load_cohesion().proposes
 
 
 def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
