@@ -144,7 +144,7 @@ def _asked(category: Category, evidence: Evidence, policy: Policy) -> tuple[Verd
     acting = [hit for hit in hits if hit.rule.action is not RuleAction.SIGNAL]
     probability = _probability(evidence.probabilities, category)
     band = policy.bands[category]
-    speaks = bool(hits) or not evidence.about_words or category is Category.SELF_HARM
+    speaks = bool(acting) or not evidence.about_words or category is Category.SELF_HARM
     by_score = speaks and probability >= (band.with_signal if hits else band.review)
     verdict = Verdict.PUBLISH
     if acting or by_score or signals >= policy.signals:
