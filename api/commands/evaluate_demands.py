@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from api.commands.json_lines import rows_of
+from api.commands.rows import rows_of
 from learning.bundle import Bundle, load_bundle
 from models.database import Database
 from models.errors import ConfigurationError, InvalidInput

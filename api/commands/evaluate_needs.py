@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from api.commands.json_lines import rows_of
+from api.commands.rows import rows_of
 from learning.bundle import load_bundle
 from models.errors import ConfigurationError, InvalidInput
 from models.vocabulary import Domain, Tone

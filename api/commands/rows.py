@@ -1,12 +1,13 @@
-"""Read JSONL files, plain or compressed, line by line, and report a bad line instead of failing.
+"""Read JSONL files, plain or compressed, line by line.
 
-A line longer than a post can be is bad and is passed over without being held in memory, so that a
-file that unpacks to very much more than it is does no harm.
+`lines` reports a bad line instead of failing; `rows_of` refuses a file with one, because a figure
+over the rest would not be what it says. A line longer than a post can be is bad and is passed over
+without being held in memory, so that a file that unpacks to very much more than it is does no harm.
 """
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -79,3 +80,26 @@ def _parsed(number: int, line: bytes) -> Line:
     if len(text) > LONGEST_TEXT:
         return Line(number, None, f"a text of more than {LONGEST_TEXT} characters")
     return Line(number, row)
+
+
+def rows_of(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """Return every row of a file that is to be judged whole.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read, holds no row, or a row is bad or lacks one of `fields`; it names
+        the line.
+    """
+    rows = []
+    with open_rows(path) as stream:
+        for line in lines(stream):
+            if line.row is None:
+                raise InvalidInput(f"line {line.number} of {path.name}: {line.problem}")
+            missing = [name for name in fields if name not in line.row]
+            if missing:
+                raise InvalidInput(f"line {line.number} of {path.name} lacks {', '.join(missing)}")
+            rows.append(line.row)
+    if not rows:
+        raise InvalidInput(f"{path.name} holds no row")
+    return rows

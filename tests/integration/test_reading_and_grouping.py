@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from models.threshold import set_minimum_authors
 from models.vocabulary import DemandState, Domain, PostState, Tone
 from moderation import deletion
 from sentiment.demand import grouping, officers
+from sentiment.demand.cohesion import load_cohesion
 from sentiment.jobs import GroupingReport, ReadingReport, group_due, read_due
 from sentiment.settings import SentimentSettings
 from tests.support.wording import CHAT, ListeningBundle, plant_campus, publish, voice_water
@@ -516,3 +518,101 @@ def test_two_verified_demands_stay_two_however_alike(forum: Database, now: datet
     assert [(row.state, row.authors) for row in demands(forum)] == [(DemandState.VERIFIED, 12)] * 2
     with forum.reading() as session:
         assert set(session.exec(select(DemandMember.joined_at))) == {now}
+
+
+def put_together(
+    database: Database, now: datetime, posts: list[str], *, state: DemandState, organisation: str = CAMPUS
+) -> str:
+    """Make a demand by hand, as if an earlier run had formed it."""
+    with database.transaction() as session:
+        demand = Demand(
+            title="旧", domain=Domain.CAMPUS_LIFE, organisation=organisation, state=state, posts=len(posts),
+            authors=len(posts), first_posted_at=now, last_posted_at=now, proposed_at=now,
+        )  # fmt: skip
+        session.add(demand)
+        session.flush()
+        for post in posts:
+            session.add(DemandMember(demand_id=demand.id, post_id=post, probability=0.9, joined_at=now))
+    return demand.id
+
+
+def test_two_proposed_demands_that_turn_out_to_be_one_leave_a_redirect(
+    forum: Database, now: datetime
+) -> None:
+    posts = voice(forum, now, 12)
+    read_due(forum, BUNDLE, SETTINGS, now)
+    larger = put_together(forum, now, posts[:7], state=DemandState.PROPOSED)
+    smaller = put_together(forum, now, posts[7:], state=DemandState.PROPOSED)
+
+    run(forum, now + timedelta(minutes=1))
+
+    rows = {row.id: row for row in demands(forum)}
+    assert (rows[larger].state, rows[larger].authors, rows[larger].merged_into) == (
+        DemandState.PROPOSED,
+        12,
+        None,
+    )
+    assert (rows[smaller].state, rows[smaller].authors, rows[smaller].merged_into) == (
+        DemandState.GATHERING,
+        0,
+        larger,
+    )
+    with forum.reading() as session:
+        assert [row.id for row in officers.list_demands(session, "gd")] == [larger]
+    assert run(forum, now + timedelta(minutes=2)) == GroupingReport()
+
+
+def test_posts_of_a_verified_demand_stay_in_it_though_they_are_like_anothers(
+    forum: Database, now: datetime
+) -> None:
+    posts = voice(forum, now, 12)
+    read_due(forum, BUNDLE, SETTINGS, now)
+    verified = put_together(forum, now, posts[:2], state=DemandState.VERIFIED)
+    proposed = put_together(forum, now, posts[2:], state=DemandState.PROPOSED)
+
+    run(forum, now + timedelta(minutes=1))
+
+    with forum.reading() as session:
+        where = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
+        joined = session.exec(
+            select(DemandMember.joined_at).where(col(DemandMember.post_id).in_(posts[:2]))
+        ).all()
+    assert [where[post] for post in posts[:2]] == [verified] * 2
+    assert list(joined) == [now] * 2
+    assert {demand.id for demand in demands(forum)} == {verified, proposed}
+
+
+def test_the_id_goes_with_the_post_that_an_officer_confirmed(forum: Database, now: datetime) -> None:
+    here = voice(forum, now, 12)
+    there = voice(forum, now, 12, OTHER)
+    read_due(forum, BUNDLE, SETTINGS, now)
+    mixed = put_together(forum, now, [*here[:3], *there[:9]], state=DemandState.PROPOSED)
+    with forum.transaction() as session:
+        officers.confirm_member(session, mixed, here[0], actor="officer", now=now)
+
+    run(forum, now + timedelta(minutes=1))
+
+    with forum.reading() as session:
+        where = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
+    assert where[here[0]] == mixed
+    assert where[there[0]] != mixed
+
+
+def test_what_does_not_hold_together_is_sent_back_and_not_proposed(
+    forum: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voice(forum, now, 12)
+    strict = replace(load_cohesion(), proposes=1.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(grouping, "load_cohesion", lambda: strict)
+        first = run(forum, now)
+    voice(forum, now - timedelta(days=1), 1)
+    second = run(forum, now + timedelta(minutes=1))
+    with forum.transaction() as session:
+        publish(session, "今晚宿舍又没热水洗澡", "late", now)
+    with monkeypatch.context() as patch:
+        patch.setattr(grouping, "load_cohesion", lambda: strict)
+        third = run(forum, now + timedelta(minutes=2))
+
+    assert (first.proposed, len(second.proposed)) == ((), 1)
+    assert (third.fell_back, demands(forum)[0].state) == (1, DemandState.GATHERING)
