@@ -3,16 +3,26 @@
 Criticism, complaint and petition are protected (charter, 2). Whatever can hold or remove a post is
 run against these texts before it is switched on; what would act on one is refused, naming the text.
 
+Beside the suite stand plain sentences about matters of public life, each word of a table in each of
+a few forms: a rule that acts on the bare word, under whatever category it calls itself, is a rule
+about an opinion and not about a harm.
+
 Neighbours: `rulebook` and `pipeline` ask it before they switch anything on.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 import orjson
 
 from models.errors import ConfigurationError
+
+MATTERS: Final = Path(__file__).parent / "tables" / "public_matters.txt"
+PUBLIC_MATTERS: Final = "public_matters"
+FORMS: Final = ("{}", "大家怎么看{}？", "关于{}，我有不同意见，想说几句。", "{}这件事应该公开讨论。")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,18 @@ def load_suite(folder: Path) -> tuple[ProtectedText, ...]:
                 raise ConfigurationError(f"{path.name}:{number}: the id {text.id} occurs twice")
             texts[text.id] = text
     return tuple(texts.values())
+
+
+@cache
+def public_matters() -> tuple[ProtectedText, ...]:
+    """Return a plain sentence of each form about each matter of public life in the table."""
+    lines = MATTERS.read_text(encoding="utf-8").splitlines()
+    words = [line for line in lines if line and not line.startswith("#")]
+    return tuple(
+        ProtectedText(f"{PUBLIC_MATTERS}-{word}-{number}", form.format(word), PUBLIC_MATTERS)
+        for word in words
+        for number, form in enumerate(FORMS, start=1)
+    )
 
 
 def described(breaches: Iterable[Breach], limit: int = 10) -> str:

@@ -34,7 +34,7 @@ from moderation.lexicon import Term
 from moderation.normalise import Folded, ViewName, fold
 from moderation.policy import Evidence, Policy, decide
 from moderation.privacy import Owner, named
-from moderation.protected import Breach, ProtectedText, described
+from moderation.protected import Breach, ProtectedText, described, public_matters
 from moderation.rules import Detector, Group, Hit, Rule, RuleAction, RuleMatcher
 
 _LINE: Final = "__line__"
@@ -174,6 +174,9 @@ class _Compiler:
             raise ConfigurationError(
                 f"{where}: the clause of {category} is {CLAUSES[category].number}, not {clause}"
             )
+        public = entry.get("public", True) is True
+        if operator and not public:
+            raise CharterViolation(f"{where}: an operator's rule is published with its terms")
         views = _views(entry.get("views"), where)
         tests = entry.get("tests") or {}
         if not isinstance(tests, dict) or not set(tests) <= {"hit", "miss", _LINE}:
@@ -196,7 +199,7 @@ class _Compiler:
             window=_window(entry.get("window"), where),
             unless=self._exceptions(entry, "unless", lists, where),
             unless_anywhere=self._exceptions(entry, "unless_anywhere", lists, where),
-            public=entry.get("public", True) is True,
+            public=public,
             terms=tuple(own_terms),
             must_hit=must_hit,
             must_miss=tuple(_texts(tests.get("miss") or [], f"{where}: tests")),
@@ -428,7 +431,8 @@ def activate(rulebook: Rulebook, policy: Policy, suite: Iterable[ProtectedText])
     ConfigurationError
         If a rule fails a test of its own, or the policy proves a rule that there is not.
     CharterViolation
-        If a rule would act on a protected text; the message names rules and texts.
+        If a rule would act on a protected text, or on the bare word for a matter of public life;
+        the message names rules and texts.
     """
     failures = failing_tests(rulebook)
     if failures:
@@ -436,7 +440,7 @@ def activate(rulebook: Rulebook, policy: Policy, suite: Iterable[ProtectedText])
     strange = sorted(set(policy.proven) - {rule.id for rule in rulebook.rules if not rule.operator})
     if strange:
         raise ConfigurationError(f"the policy proves rules that there are not: {', '.join(strange)}")
-    broken = breaches(rulebook, policy, suite)
+    broken = breaches(rulebook, policy, [*suite, *public_matters()])
     if broken:
         raise CharterViolation("protected texts would be acted upon:\n" + described(broken))
     return rulebook

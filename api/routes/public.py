@@ -16,6 +16,7 @@ from api.dependencies import Now, TheService
 from assessment.openness import Openness, report
 from models.errors import InvalidInput
 from models.vocabulary import CLAUSES, DOMAIN_WORDS, Category, Domain
+from moderation.pipeline import Screener
 
 router = APIRouter(prefix="/v1/public", tags=["public"])
 
@@ -35,6 +36,19 @@ class ClauseOut(BaseModel):
     rule_zh: str
     rule_en: str
     is_violation: bool
+
+
+class RuleOut(BaseModel):
+    """A rule as it is switched on here. `terms` is null where a shipped rule's are not published."""
+
+    id: str
+    category: Category
+    clause: str
+    action: str
+    rationale: str
+    author: str
+    by_operator: bool
+    terms: list[str] | None
 
 
 class DomainOut(BaseModel):
@@ -96,6 +110,26 @@ def clauses() -> list[ClauseOut]:
             is_violation=category is not Category.SELF_HARM,
         )
         for category, clause in CLAUSES.items()
+    ]
+
+
+@router.get("/rules")
+def rules(service: TheService) -> list[RuleOut]:
+    """List the rules that are switched on, the operator's own with their terms as well."""
+    if not isinstance(service.screener, Screener):
+        return []
+    return [
+        RuleOut(
+            id=rule.id,
+            category=rule.category,
+            clause=rule.clause,
+            action=rule.action.value,
+            rationale=rule.rationale,
+            author=rule.author,
+            by_operator=rule.operator,
+            terms=list(rule.terms) if rule.public else None,
+        )
+        for rule in service.screener.rulebook.rules
     ]
 
 

@@ -136,6 +136,7 @@ DOORS = [
     Door("GET", "/v1/openapi.json", public=True),
     Door("GET", "/v1/public/clauses", public=True),
     Door("GET", "/v1/public/domains", public=True),
+    Door("GET", "/v1/public/rules", public=True),
     Door("GET", "/v1/public/openness?month=2026-03", public=True),
     Door("GET", "/v1/statements/{token}", public=True),
     Door("POST", "/v1/sign-in", public=True, json={"login": "officer-own", "password": PASSWORD}),
