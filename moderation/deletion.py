@@ -12,7 +12,7 @@ Refuses: nothing. A second deletion answers with the proof of the first.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import func
@@ -28,8 +28,13 @@ from models.post import Post, PostDeletion, PostRevision
 from models.reading import Reading
 from models.review import Appeal, ReviewTask, Statement
 from models.threshold import threshold_for
-from models.vocabulary import DemandState, MessageState, PostState, TaskState
+from models.vocabulary import DOMAIN_WORDS, DemandState, MessageState, PostState, TaskState
 from moderation.drafts import can_be_key
+
+PEOPLE: Final = 2
+"""People who must use a word before a demand is named by it, here as in the grouping."""
+
+IN_TITLE: Final = 4
 
 
 def delete(
@@ -159,8 +164,8 @@ def _leave_demands(session: Session, post: Post) -> int:
     """Take the post out of its demand and count the demand's posts and authors anew.
 
     A proposed demand that fewer people than needed still voice goes back to gathering at once
-    (charter, 5). Its words are made anew by the next run of the grouping, because a word of its
-    title may have been this post's.
+    (charter, 5). Words that were this post's leave the demand at once; the next run of the grouping
+    finds better ones.
     """
     member = session.exec(select(DemandMember).where(col(DemandMember.post_id) == post.id)).first()
     if member is None:
@@ -182,7 +187,35 @@ def _leave_demands(session: Session, post: Post) -> int:
     demand.posts, demand.authors, demand.recount_due = posts, authors, True
     if demand.state is DemandState.PROPOSED and authors < threshold_for(session, demand.organisation).k:
         demand.state, demand.tenth_author_at = DemandState.GATHERING, None
+    _forget_words(session, demand)
     demand.version += 1
     session.add(demand)
     session.flush()
     return 1
+
+
+def _forget_words(session: Session, demand: Demand) -> None:
+    """Drop the words of a demand that fewer than two of its people still use, from its title as well.
+
+    A verified demand keeps its title: an officer wrote or checked it, and it went up.
+    """
+    said = (
+        select(func.count(sa.distinct(col(Post.author))))
+        .select_from(DemandMember)
+        .join(Post, col(Post.id) == col(DemandMember.post_id))
+        .join(
+            PostRevision,
+            (col(PostRevision.post_id) == col(Post.id)) & (col(PostRevision.revision) == col(Post.revision)),
+        )
+        .where(col(DemandMember.demand_id) == demand.id, col(Post.state) == PostState.PUBLISHED)
+    )
+    kept = [
+        term
+        for term in demand.terms
+        if session.exec(said.where(col(PostRevision.text).contains(term, autoescape=True))).one() >= PEOPLE
+    ]
+    gone = [term for term in demand.terms if term not in kept]
+    demand.terms = kept
+    checked = demand.state in {DemandState.VERIFIED, DemandState.CLOSED}
+    if not checked and any(term in demand.title for term in gone):
+        demand.title = "、".join(kept[:IN_TITLE]) or DOMAIN_WORDS[demand.domain].zh

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, col, select
 
 from models.audit import AuditEntry, first_break
 from models.database import Database
@@ -16,7 +16,17 @@ from models.event import Event, Report, ReportExample
 from models.post import Post, PostDeletion
 from models.reading import Reading
 from models.review import ReviewTask, Statement
-from models.vocabulary import Action, Category, Domain, EventKind, MessageState, PostState, TaskState, Tone
+from models.vocabulary import (
+    Action,
+    Category,
+    DemandState,
+    Domain,
+    EventKind,
+    MessageState,
+    PostState,
+    TaskState,
+    Tone,
+)
 from moderation import appeals, queue, review, statements
 from moderation.deletion import delete
 from tests.support import posting
@@ -132,6 +142,36 @@ def test_the_demand_is_counted_anew(database: Database, now: datetime) -> None:
         members = session.exec(select(DemandMember)).all()
     assert (demand.posts, demand.authors, demand.version) == (1, 1, 2)
     assert len(members) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [
+        (DemandState.PROPOSED, "热水、洗澡"),
+        (DemandState.REJECTED, "热水、洗澡"),
+        (DemandState.CLOSED, "热水、锅炉"),
+    ],
+)
+def test_words_that_were_only_its_own_leave_the_demand_at_once(
+    database: Database, now: datetime, state: DemandState, title: str
+) -> None:
+    spread(database, now)
+    for number, text in enumerate(
+        ("热水没有，没法洗澡", "停了热水，怎么洗澡，锅炉也坏", "100%没有热水"), start=3
+    ):
+        send(database, now, external_id=str(number), author=f"user-{number}", text=text)
+    with database.transaction() as session:
+        demand = session.exec(select(Demand)).one()
+        for post in session.exec(select(Post).where(col(Post.external_id).in_(["3", "4", "5"]))):
+            session.add(DemandMember(demand_id=demand.id, post_id=post.id, probability=0.9, joined_at=now))
+        demand.state, demand.title, demand.terms = state, "热水、锅炉", ["热水", "锅炉", "洗澡", "%"]
+        session.add(demand)
+    gone(database, now)
+
+    with database.reading() as session:
+        demand = session.exec(select(Demand)).one()
+    assert demand.terms == ["热水", "洗澡"]
+    assert demand.title == title
 
 
 def test_what_waits_about_it_is_withdrawn(database: Database, now: datetime) -> None:
