@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from models.database import Database
-from tests.support.platform import Platform
 from tests.support.posting import fields
+from tests.support.services import Platform
 
 SECRET_WORDS = "只有我知道的话"
 

@@ -25,15 +25,18 @@ from models.post import ImportRun, Post
 from models.vocabulary import PostState
 from moderation.deletion import delete
 from tests.support import posting
-from tests.support.platform import SECRET, Clock, make_service
 from tests.support.posting import fields, send
+from tests.support.screeners import ScriptedScreener
+from tests.support.services import SECRET, make_service
 
 
 @pytest.fixture
 def service(database: Database, now: datetime) -> Service:
     with database.transaction() as session:
         posting.plant(session, now)
-    return make_service(database, Clock(now))
+    made = make_service(database, now)
+    made.screener = ScriptedScreener()  # type: ignore[assignment]
+    return made
 
 
 def run(service: Service, file: Path, now: datetime, **changes: Any) -> ImportRun:

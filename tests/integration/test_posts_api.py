@@ -13,8 +13,8 @@ from sqlmodel import func, select
 from models.database import Database
 from models.post import Post
 from models.vocabulary import KeyScope
-from tests.support.platform import Platform
 from tests.support.posting import fields
+from tests.support.services import Platform
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_a_key_reaches_only_its_source_its_place_and_its_scopes(platform: Platfo
     platform.forum.post("/v1/posts", json=fields(now))
     foshan = platform.with_key(organisation="gd/foshan")
     other = platform.with_key(source="other")
-    reader = platform.with_key(may=(KeyScope.POSTS_READ,))
+    reader = platform.with_key(KeyScope.POSTS_READ)
 
     assert (
         foshan.post("/v1/posts", json=fields(now, external_id="2")).json()["code"]

@@ -16,8 +16,8 @@ from models.review import Appeal, Decision, ReviewTask, Statement
 from models.vocabulary import Action, AppealState, Category, PostState, TaskState, Topic
 from moderation import appeals, queue, review, statements
 from tests.support import posting
-from tests.support.platform import Platform
 from tests.support.posting import COLLEAGUE, OFFICER, send
+from tests.support.services import Platform
 
 SCOPE = ["gd"]
 TEXT = "先加薇领资料"
