@@ -41,6 +41,9 @@ NOISE_PER_POST = 0.35
 LEAST_PRECISION = 0.8
 """Share of held-out proposals that must be right; the bound is the lowest that reaches it."""
 
+FEWEST = 0.05
+"""Share of the held-out groups that a bound must let through for its figure to say anything."""
+
 PEOPLE = 10
 """People from which a group can be proposed (charter, 5)."""
 
@@ -237,21 +240,23 @@ def fit_cohesion(
     made: dict[str, Month],
     pool: list[Item],
     held_out: dict[str, tuple[Fitted, Fitted]],
-    bounds: tuple[float, float, float, float],
+    join: float,
+    need: float,
 ) -> tuple[Fitted, float]:
     """Return bias and weights of the cohesion model, and the bound from which a group is proposed.
 
-    The groups to learn from are those that models make on a month which they have not seen, in the
-    middle and at the end of the month, with noise of several draws.
+    The groups to learn from are those that models make on a month which they have not seen, strict
+    and lax, in the middle and at the end of the month, with noise of several draws. Many of them are
+    nearly the same group, so their number says more than they do.
     """
-    join, need, belongs, merges = bounds
     found: dict[str, list[tuple[np.ndarray, bool, bool]]] = {name: [] for name in made}
-    for (name, (pair, member)), draw, share in itertools.product(held_out.items(), range(8), (0.5, 1.0)):
+    for (name, (pair, member)), draw, share in itertools.product(held_out.items(), range(3), (0.5, 1.0)):
         items, gold = with_noise(made[name], pool, 100 + draw)
         until = np.quantile([item.day for item in items], share)
         rows = [row for row, item in enumerate(items) if item.day <= until]
         part = [items[row] for row in rows], [gold[row] for row in rows]
-        found[name] += groups_of(part, Scorer(*pair, join, need), Membership(*member, belongs, merges))
+        for belongs, merges in itertools.product((0.2, 0.3, 0.4), (0.2, 0.3, 0.4)):
+            found[name] += groups_of(part, Scorer(*pair, join, need), Membership(*member, belongs, merges))
     judged = []
     for name, groups in found.items():
         rest = [group for other, theirs in found.items() if other != name for group in theirs]
@@ -260,15 +265,15 @@ def fit_cohesion(
         )
         model = Cohesion(*fitted, 0.5)
         judged += [(model.probability(values), pure) for values, pure, large in groups if large]
-    proposes = 0.9
+    precise: dict[float, float] = {}
     for bound in (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85):
         kept = [pure for probability, pure in judged if probability >= bound]
-        sys.stdout.write(
-            f"proposes {bound}: {sum(kept)} of {len(kept)} right, {sum(p for _, p in judged)} could be\n"
-        )
-        if kept and sum(kept) >= LEAST_PRECISION * len(kept):
-            proposes = bound
-            break
+        could = sum(pure for _, pure in judged)
+        sys.stdout.write(f"proposes {bound}: {sum(kept)} of {len(kept)} right, {could} could be\n")
+        if len(kept) >= FEWEST * len(judged):
+            precise[bound] = sum(kept) / len(kept)
+    enough = [bound for bound, share in precise.items() if share >= LEAST_PRECISION]
+    proposes = min(enough) if enough else max(precise, key=precise.__getitem__)
     every = [group for groups in found.values() for group in groups]
     fitted = logistic(np.stack([values for values, _, _ in every]), np.array([pure for _, pure, _ in every]))
     return fitted, proposes
@@ -303,7 +308,7 @@ def main() -> None:
         if value > best:
             best, bounds = value, (join, need, belongs, merges)
     join, need, belongs, merges = bounds
-    whole, proposes = fit_cohesion(made, pool, held_out, bounds)
+    whole, proposes = fit_cohesion(made, pool, held_out, join, need)
     pair = fit_pairs(list(noisy.values()))
     member = fit_membership(list(noisy.values()), Scorer(*pair, join, need))
     table = {

@@ -29,10 +29,10 @@ from sentiment.demand.scoring import FloatArray, Item, Profiles, Scorer, parts, 
 BLOCK: Final = 512
 """Rows of one block; a larger one is cut along time, each piece compared with the next as well."""
 
-FLOOR: Final = 0.02
+FLOOR: Final = 0.05
 """Pairs below this probability count as nothing."""
 
-NEAREST: Final = 64
+NEAREST: Final = 32
 """Pairs that are kept for one item in one block."""
 
 
@@ -241,7 +241,7 @@ def _start(
     return state
 
 
-def _join_all(state: _Joining, least: float) -> None:
+def _join_all(state: _Joining, least: float) -> None:  # noqa: C901 - one loop, one offer
     """Join the two groups of the highest mean probability until none reaches `least`."""
     version = dict.fromkeys(state.members, 0)
     heap: list[tuple[float, int, int, int, int]] = []
@@ -264,8 +264,10 @@ def _join_all(state: _Joining, least: float) -> None:
             continue
         stays = state.join(left, right)
         version[stays] += 1
-        for other in state.links[stays]:
-            offer(stays, other)
+        size = len(state.members[stays])
+        for other, weight in state.links[stays].items():
+            if weight >= least * size * len(state.members[other]):  # The mean, without a call for each.
+                offer(stays, other)
 
 
 def _members(

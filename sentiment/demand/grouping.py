@@ -89,7 +89,11 @@ class _Post:
 
 @dataclass
 class _Window:
-    """Everything one run reads before it groups."""
+    """Everything one run reads before it groups.
+
+    `fresh` says that some of what is due could stand in a demand, `changed` that a demand's row says
+    something which does not hold any more. Without either, only `due` is filled in.
+    """
 
     posts: dict[str, _Post] = field(default_factory=dict)
     due: dict[str, str] = field(default_factory=dict)
@@ -98,6 +102,7 @@ class _Window:
     facts: list[tuple[str, str, bool]] = field(default_factory=list)
     nodes: set[str] = field(default_factory=set)
     thresholds: dict[str, Threshold] = field(default_factory=dict)
+    fresh: bool = False
     changed: bool = False
 
 
@@ -139,28 +144,31 @@ def group_due(
 ) -> GroupingReport:
     """Group what was read since the last run, together with the rest of the window.
 
-    A run with nothing new changes nothing. Killed at any point, it leaves the last state whole.
+    A run with nothing new changes nothing, and one in which nothing new could stand in a demand only
+    marks what it saw; neither groups anything. Killed at any point, it leaves the last state whole.
     """
     scorer = load_scorer()
     with database.reading() as session:
         window = _read_window(session, bundle, settings, scorer, now)
-    groups: list[Group] = []
-    constraints = _constraints(window)
-    if window.due or window.changed:
-        groups = cluster(
-            [post.item for post in window.posts.values()],
-            scorer,
-            load_membership(),
-            fixed={
-                key: demand
-                for key, demand in window.members.items()
-                if demand in window.fixed and key in window.posts
-            },
-            constraints=constraints,
-            cohesion=load_cohesion(),
-        )
     if not window.due and not window.changed:
         return GroupingReport()
+    if not window.changed and not window.fresh:
+        with database.transaction() as session:
+            _mark_clustered(session, window, now)
+        return GroupingReport(grouped=len(window.due))
+    constraints = _constraints(window)
+    groups = cluster(
+        [post.item for post in window.posts.values()],
+        scorer,
+        load_membership(),
+        fixed={
+            key: demand
+            for key, demand in window.members.items()
+            if demand in window.fixed and key in window.posts
+        },
+        constraints=constraints,
+        cohesion=load_cohesion(),
+    )
     with database.transaction() as session:
         report = _write(session, window, groups, settings, now)
     return replace(report, contradictions=len(constraints.contradictions(window.posts)))
@@ -178,7 +186,13 @@ def _read_window(
     window.thresholds = thresholds(session)
     counts = _counts(session)
     window.changed = any(_is_stale(demand, counts, window.thresholds, settings) for demand in demands)
-    if not window.due and not window.changed:
+    window.fresh = (
+        session.execute(
+            _candidates(scorer, now - settings.window).where(col(Reading.clustered_at).is_(None)).limit(1)
+        ).first()
+        is not None
+    )
+    if not window.fresh and not window.changed:
         return window
     window.members = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
     window.facts = [
@@ -295,13 +309,17 @@ def _write(
                 wanted[member.key] = (demand, member)
     touched, joined, left = _move(session, window, wanted, now)
     proposed, fell_back = _refresh(session, touched, _frame(window, settings, cohesion), now)
+    _mark_clustered(session, window, now)
+    return GroupingReport(len(window.due), joined, left, tuple(proposed), fell_back)
+
+
+def _mark_clustered(session: Session, window: _Window, now: datetime) -> None:
     session.execute(
         update(Reading)
         .where(col(Reading.clustered_at).is_(None), col(Reading.id).in_(sorted(window.due.values())))
         .values(clustered_at=now)
         .execution_options(synchronize_session=False)
     )
-    return GroupingReport(len(window.due), joined, left, tuple(proposed), fell_back)
 
 
 def _move(

@@ -616,3 +616,20 @@ def test_what_does_not_hold_together_is_sent_back_and_not_proposed(
 
     assert (first.proposed, len(second.proposed)) == ((), 1)
     assert (third.fell_back, demands(forum)[0].state) == (1, DemandState.GATHERING)
+
+
+def test_a_run_whose_news_could_stand_in_no_demand_groups_nothing(
+    forum: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voice(forum, now, 12)
+    run(forum, now)
+    with forum.transaction() as session:
+        publish(session, CHAT[0], "chatter", now)
+    before = demands(forum)[0].version
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grouping, "cluster", None)
+        report = run(forum, now + timedelta(minutes=1))
+
+    assert (report, demands(forum)[0].version) == (GroupingReport(grouped=1), before)
+    assert run(forum, now + timedelta(minutes=2)) == GroupingReport()
