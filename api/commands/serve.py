@@ -11,6 +11,8 @@ from api.settings import Settings
 from api.wiring import build_service, open_service
 from models.errors import InvalidInput
 
+ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - what an operator may have asked for
+
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
@@ -46,6 +48,11 @@ def serve(
             log_config=None,
         )
         return
+    if "public_url" not in settings.model_fields_set:
+        # Nobody said where people reach it, so it is where it listens.
+        shown = "127.0.0.1" if host in ANYWHERE else host
+        shown = f"[{shown}]" if ":" in shown else shown
+        settings = settings.model_copy(update={"public_url": f"http://{shown}:{port}"})
     service = build_service(settings)
     if sample:
         from api.commands.sample import prepare  # noqa: PLC0415 - only who wants the sample reads it
