@@ -25,10 +25,10 @@ TONES: Final = tuple(Tone)
 NEED_FROM: Final = 0.5
 
 TOPIC_WEIGHT: Final = 2.5
-"""Logits that one word of a topic adds to its domain; by cross-validation on the training texts."""
+"""Logits that one word of a topic adds to its domain. Set by hand after looking at the training texts."""
 
 TEMPERATURE: Final = 2.0
-"""Divides the fused logits, so that the probability is about the share that is right; likewise."""
+"""Divides the fused logits, so that the probability is less sure of itself. Set by hand, not calibrated."""
 
 TONE_SHARES: Final = np.array([0.43, 0.41, 0.16], dtype=np.float32)
 """Shares of the tones in the training texts. The heads learned them; divided out, so that a rare
