@@ -96,7 +96,8 @@ class Evidence:
     """What is known about one post.
 
     `probabilities` is None where no classifier was loaded. `about_words` says that the post talks about
-    harmful words (`context`): then no probability alone acts on it, except to refer it to help.
+    harmful words (`context`): then no probability acts on it, alone or with a signal, except to refer it
+    to help.
     """
 
     hits: Sequence[Hit]

@@ -74,6 +74,14 @@ def test_a_probability_alone_never_acts_on_a_post_that_talks_about_words() -> No
     assert decide(Evidence([hit(Category.HATE)], sure, about_words=True), POLICY).verdict is Verdict.HOLD
 
 
+def test_a_signal_lends_a_probability_no_weight_on_a_post_that_talks_about_words() -> None:
+    signal = hit(Category.HATE, RuleAction.SIGNAL)
+
+    quoting = Evidence([signal], {Category.HATE: 1.0}, about_words=True)
+
+    assert decide(quoting, POLICY).verdict is Verdict.PUBLISH
+
+
 def test_a_person_in_danger_is_referred_however_the_post_is_written() -> None:
     assert decide(Evidence([], {Category.SELF_HARM: 1.0}, about_words=True), POLICY).verdict is Verdict.REFER
 

@@ -71,6 +71,30 @@ def test_no_shipped_rule_removes_and_self_harm_is_only_referred(rulebook: Rulebo
         assert rule.action in (expected, RuleAction.SIGNAL)
 
 
+def test_every_category_has_one_signal_so_that_no_two_signals_hold_a_post_together(
+    rulebook: Rulebook,
+) -> None:
+    signals = [rule.category for rule in rulebook.rules if rule.action is RuleAction.SIGNAL]
+
+    assert sorted(signals) == sorted(Category)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "合租的租客搬走，房东凭什么扣押金",
+        "亲戚介绍的兼职要我先交押金，感觉有点悬",
+        "周末约炮台公园看日落",
+        "机房包夜要登记学生证吗",
+        "县里的青年电商服务站办培训班，报名联系站长",
+        "有人出售假证被判了，大家引以为戒",
+        "你个小傻子，作业又写错本子",
+    ],
+)
+def test_no_rule_acts_on_a_complaint_a_place_or_a_joke(rulebook: Rulebook, text: str) -> None:
+    assert acting(rulebook, text) == set()
+
+
 @pytest.mark.parametrize("category", list(Category))
 def test_rules_act_on_most_harms_written_for_the_project(rulebook: Rulebook, category: Category) -> None:
     texts = [row["text"] for row in rows("harms.jsonl") if row["category"] == category]
@@ -81,7 +105,7 @@ def test_rules_act_on_most_harms_written_for_the_project(rulebook: Rulebook, cat
 
 
 def test_rules_leave_harmless_texts_alone(rulebook: Rulebook) -> None:
-    texts = [row["text"] for row in rows("benign.jsonl")]
+    texts = [row["text"] for name in ("benign.jsonl", "benign_new_words.jsonl") for row in rows(name)]
 
     held = [text for text in texts if acting(rulebook, text)]
 
