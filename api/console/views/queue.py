@@ -22,7 +22,7 @@ from models.vocabulary import HARMS, Action, Category
 from moderation import queue, review
 
 router = pages()
-LISTED = 50
+LISTED = 100
 
 Reader = Annotated[Principal, Depends(require(Permission.REVIEW_READ))]
 Officer = Annotated[Principal, Depends(require(Permission.REVIEW_DECIDE))]
