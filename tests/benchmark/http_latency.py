@@ -1,10 +1,12 @@
 """Measure how long one post takes over HTTP at a given rate, against a real server and worker.
 
     python -m tests.benchmark.http_latency [--rate 200] [--seconds 20] [--database URL] [--bundle PATH]
+    python -m tests.benchmark.http_latency --batch 500 [--seconds 20]
 
 Posts leave on a fixed timetable whether or not earlier ones were answered, and a wait is counted
 from the moment a post was due, so that a stall is felt by every post behind it. The texts are the
-project's own training texts, harmless and harmful as they come. The last line is one JSON object.
+project's own training texts, harmless and harmful as they come. With `--batch`, batches of so many
+new posts follow each other instead, and the rate is what comes out. The last line is one JSON object.
 Asserts nothing about time.
 """
 
@@ -78,6 +80,37 @@ def server(database_url: str, folder: Path, port: int, bundle: str | None) -> "I
             process.terminate()
 
 
+def _post(number: int, text: str, run: str) -> dict[str, object]:
+    return {
+        "source": SOURCE,
+        "external_id": f"{run}-{number}",
+        "revision": 1,
+        "kind": "question",
+        "organisation": "gd",
+        "author": f"a{number % 997}",
+        "text": text,
+        "created_at": datetime.now(UTC).isoformat(),
+    }
+
+
+def _send_batches(address: str, key: str, size: int, seconds: float) -> dict[str, float]:
+    """Send batches one after another for so long; return posts a second."""
+    bodies = texts()
+    run = f"{time.time():.0f}"
+    sent = 0
+    began = time.perf_counter()
+    with httpx.Client(base_url=address, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+        while time.perf_counter() - began < seconds:
+            # A word of its own for each post, so that no text comes twice.
+            batch = [
+                _post(number, f"{bodies[number % len(bodies)]} {number}", run)
+                for number in range(sent, sent + size)
+            ]
+            client.post("/v1/posts:batch", json=batch).raise_for_status()
+            sent += size
+    return {"n": sent, "batch": size, "posts_per_second": round(sent / (time.perf_counter() - began))}
+
+
 async def _send_all(address: str, key: str, rate: float, seconds: float) -> tuple[list[float], int]:
     """Send posts on the timetable; return each one's milliseconds and how many failed."""
     bodies = texts()
@@ -95,16 +128,7 @@ async def _send_all(address: str, key: str, rate: float, seconds: float) -> tupl
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             answer = await client.post(
                 "/v1/posts",
-                json={
-                    "source": SOURCE,
-                    "external_id": f"{run}-{number}",
-                    "revision": 1,
-                    "kind": "question",
-                    "organisation": "gd",
-                    "author": f"a{number % 997}",
-                    "text": bodies[number % len(bodies)],
-                    "created_at": datetime.now(UTC).isoformat(),
-                },
+                json=_post(number, bodies[number % len(bodies)], run),
             )
             waits.append((time.perf_counter() - due) * 1000)
             failed += answer.status_code >= httpx.codes.BAD_REQUEST
@@ -120,6 +144,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--database", help="SQLite in a temporary folder if unset; must be empty")
     parser.add_argument("--bundle")
+    parser.add_argument("--batch", type=int)
     parser.add_argument("--port", type=int, default=8397)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -132,6 +157,10 @@ def main() -> None:
         key = make_key(database, now, *KeyScope, source=SOURCE, organisation="gd")
         database.close()
         with server(url, folder, given.port, given.bundle) as address:
+            if given.batch:
+                result = _send_batches(address, key, given.batch, given.seconds)
+                sys.stdout.write(json.dumps(result) + "\n")
+                return
             asyncio.run(_send_all(address, key, min(given.rate, 50), 3))
             waits, failed = asyncio.run(_send_all(address, key, given.rate, given.seconds))
     ordered = sorted(waits)
