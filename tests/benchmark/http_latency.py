@@ -1,4 +1,4 @@
-"""Measure how long one post takes over HTTP at a given rate, against a real server and worker.
+"""Measure how long one post takes over HTTP at a given rate, against a real server.
 
     python -m tests.benchmark.http_latency [--rate 200] [--seconds 20] [--database URL] [--bundle PATH]
     python -m tests.benchmark.http_latency --batch 500 [--seconds 20]
@@ -51,8 +51,10 @@ def texts() -> list[str]:
 
 
 @contextmanager
-def server(database_url: str, folder: Path, port: int, bundle: str | None) -> "Iterator[str]":
-    """Run `tingjian serve --with-worker` over a database and yield its address."""
+def server(
+    database_url: str, folder: Path, port: int, bundle: str | None, *, with_worker: bool
+) -> "Iterator[str]":
+    """Run `tingjian serve` over a database and yield its address."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TINGJIAN_")}
     environment |= {
         "TINGJIAN_DATABASE_URL": database_url,
@@ -62,7 +64,9 @@ def server(database_url: str, folder: Path, port: int, bundle: str | None) -> "I
     }
     if bundle:
         environment["TINGJIAN_BUNDLE"] = bundle
-    command = [sys.executable, "-m", "api.command_line", "serve", "--with-worker", "--port", str(port)]
+    command = [sys.executable, "-m", "api.command_line", "serve", "--port", str(port)]
+    if with_worker:
+        command.append("--with-worker")
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
         try:
@@ -145,6 +149,7 @@ def main() -> None:
     parser.add_argument("--database", help="SQLite in a temporary folder if unset; must be empty")
     parser.add_argument("--bundle")
     parser.add_argument("--batch", type=int)
+    parser.add_argument("--with-worker", action="store_true", help="the jobs run in the same process")
     parser.add_argument("--port", type=int, default=8397)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -156,7 +161,7 @@ def main() -> None:
         plant(database, now)
         key = make_key(database, now, *KeyScope, source=SOURCE, organisation="gd")
         database.close()
-        with server(url, folder, given.port, given.bundle) as address:
+        with server(url, folder, given.port, given.bundle, with_worker=given.with_worker) as address:
             if given.batch:
                 result = _send_batches(address, key, given.batch, given.seconds)
                 sys.stdout.write(json.dumps(result) + "\n")
