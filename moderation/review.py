@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from models import audit
 from models.errors import InvalidInput, StaleVersion
@@ -161,14 +161,3 @@ def _tell(
         occurrence=decision.id,
     )
     session.flush()
-
-
-def decisions_about(session: Session, post_id: str) -> list[Decision]:
-    """Return every decision about a post, newest first."""
-    return list(
-        session.exec(
-            select(Decision)
-            .where(col(Decision.post_id) == post_id)
-            .order_by(col(Decision.decided_at).desc(), col(Decision.id).desc())
-        )
-    )

@@ -1,8 +1,8 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sentiment.demand import measures, naming, trend
+from sentiment.demand import measures, naming
 from sentiment.demand.constraints import CannotLink, Constraints, MustLink
 from sentiment.demand.grouping import common_organisation, nth_author_at
 
@@ -79,20 +79,6 @@ def test_a_title_uses_only_words_that_two_people_used() -> None:
 
 def test_a_demand_without_shared_words_is_called_by_its_domain() -> None:
     assert naming.title([], None, "校园生活") == "校园生活"
-
-
-def test_days_are_shanghai_days_and_people_are_new_once() -> None:
-    late = datetime(2026, 3, 1, 16, 30, tzinfo=UTC)
-
-    days = trend.per_day([(START, "a"), (START, "a"), (late, "a"), (late + timedelta(days=2), "b")])
-
-    assert [(row.day, row.posts, row.authors, row.new_authors) for row in days] == [
-        (date(2026, 3, 1), 2, 1, 1),
-        (date(2026, 3, 2), 1, 1, 0),
-        (date(2026, 3, 3), 0, 0, 0),
-        (date(2026, 3, 4), 1, 1, 1),
-    ]
-    assert trend.per_day([]) == []
 
 
 def test_contradicting_facts_are_named_and_not_settled() -> None:
