@@ -8,7 +8,7 @@ from sqlmodel import Field, UniqueConstraint
 
 from models.base import Record, body, document, moment, word
 from models.organisation import place_in_tree
-from models.vocabulary import DemandState, Domain
+from models.vocabulary import DemandState, Domain, Trend
 
 
 class Demand(Record, table=True):
@@ -17,6 +17,10 @@ class Demand(Record, table=True):
     `authors` counts distinct authors. `tenth_author_at` is when the threshold was reached, by the
     clock of the posts; `proposed_at` is when the service noticed: their difference is the delay.
     `recount_due` says that posts left and the words of the row are still to be made anew.
+    `cohesion` is the probability that its posts are one demand, as the last run that formed it found.
+    `delay_seconds` and `delay_posts` lie between the tenth author and the first proposal, kept as they
+    were then. `in_concert` are accounts that post in concert and are not counted as people; `voices` are
+    people who joined without a post. `heat` (0 to 100), its parts and `trend` are counted by a job.
     """
 
     __table_args__ = (sa.Index("ix_demand_board", "state", "organisation", "last_posted_at"),)
@@ -40,6 +44,14 @@ class Demand(Record, table=True):
     merged_into: str | None = Field(default=None, foreign_key="demand.id", max_length=32)
     recount_due: bool = False
     version: int = 1
+    cohesion: float | None = None
+    delay_seconds: float | None = None
+    delay_posts: int | None = None
+    in_concert: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    voices: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    heat: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    heat_parts: dict[str, Any] | None = document(nullable=True)
+    trend: Trend | None = word(Trend, nullable=True)
 
 
 class DemandMember(Record, table=True):
@@ -71,6 +83,7 @@ class DemandFact(Record, table=True):
     reason: str = body()
     decided_by: str = Field(max_length=120)
     decided_at: datetime = moment()
+    correction_id: str | None = Field(default=None, max_length=32)
 
 
 class Setting(Record, table=True):

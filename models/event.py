@@ -7,12 +7,16 @@ import sqlalchemy as sa
 from sqlmodel import Field, UniqueConstraint
 
 from models.base import Record, body, document, moment, word
-from models.organisation import place_in_tree
+from models.organisation import PathText, place_in_tree
 from models.vocabulary import CaseKind, CaseState, Domain, EventKind, EventState, Step
 
 
 class Event(Record, table=True):
-    """Something that a level above needs to know. It holds counts and places, never people."""
+    """Something that a level above needs to know. It holds counts and places, never people.
+
+    `summary` is what an officer says of an incident, in their own words. `immediate` means danger to
+    several people now: such an event is for few eyes. `verified_at` is None for those before that column.
+    """
 
     __table_args__ = (sa.Index("ix_event_board", "organisation", "state", "created_at"),)
 
@@ -25,6 +29,9 @@ class Event(Record, table=True):
     state: EventState = word(EventState, default=EventState.VERIFIED)
     created_at: datetime = moment()
     version: int = 1
+    immediate: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    summary: str | None = body(nullable=True)
+    verified_at: datetime | None = moment(nullable=True)
 
 
 class Report(Record, table=True):
@@ -40,13 +47,17 @@ class Report(Record, table=True):
 
 
 class ReportExample(Record, table=True):
-    """A redacted example in a report. It stands apart so that a deletion can reach it."""
+    """A redacted example in a report. It stands apart so that a deletion can reach it.
+
+    `paraphrased` means that an officer put it into other words, so that nobody finds it by searching.
+    """
 
     __table_args__ = (sa.Index("ix_report_example_post", "post_id"),)
 
     report_id: str = Field(foreign_key="report.id", max_length=32)
     post_id: str = Field(foreign_key="post.id", max_length=32)
     text: str | None = body(nullable=True)
+    paraphrased: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
 
 
 class DisposalEntry(Record, table=True):
@@ -83,7 +94,13 @@ class InboxItem(Record, table=True):
 
 
 class Case(Record, table=True):
-    """A collective demand 集中诉求 or an individual help case 帮扶个案 on its way through the offices."""
+    """A collective demand 集中诉求 or an individual help case 帮扶个案 on its way through the offices.
+
+    `lead` is the unit that has it now; every unit there ever was stands in `CaseUnit`. `due_at` is set when
+    it is assigned and stays when it is handed over. `round` counts how often it was begun; a result that
+    was rated "not solved" begins another. `recurs_from` is the case of a solved demand that came back.
+    A help case has its post in `post_id`, and its demand in one line in `title`.
+    """
 
     __tablename__ = "demand_case"
     __table_args__ = (sa.Index("ix_case_board", "organisation", "state", "opened_at"),)
@@ -97,6 +114,15 @@ class Case(Record, table=True):
     opened_by: str = Field(foreign_key="account.id", max_length=32)
     opened_at: datetime = moment()
     version: int = 1
+    title: str | None = Field(default=None, max_length=200)
+    domain: Domain | None = word(Domain, nullable=True)
+    post_id: str | None = Field(default=None, index=True, max_length=32)
+    lead: str | None = Field(default=None, sa_type=PathText, index=True, nullable=True)
+    assigned_at: datetime | None = moment(nullable=True)
+    due_at: datetime | None = moment(nullable=True)
+    settled_at: datetime | None = moment(nullable=True)
+    round: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    recurs_from: str | None = Field(default=None, max_length=32)
 
 
 class FormVersion(Record, table=True):

@@ -14,6 +14,7 @@ class Reading(Record, table=True):
     """Need, domain, tone and place of one revision. Probabilities are calibrated, 0 to 1.
 
     `vector` is float16, little-endian, one unit vector, as the bundle named in `bundle` made it.
+    `urgency` (0 to 1) is how much the words say that it cannot wait.
     `place` is the official name, as coarse as it was written; `place_span` are offsets in the text.
     """
 
@@ -38,3 +39,4 @@ class Reading(Record, table=True):
     posted_at: datetime = moment()
     read_at: datetime = moment()
     clustered_at: datetime | None = moment(nullable=True, index=True)
+    urgency: float | None = None

@@ -2,7 +2,55 @@
 
 from sqlmodel import SQLModel
 
-from models import account, audit, demand, event, organisation, outbox, post, reading, review, screening
+from models import (
+    account,
+    anchor,
+    audit,
+    casework,
+    clock,
+    correction,
+    demand,
+    duty,
+    event,
+    expert,
+    notice,
+    office,
+    organisation,
+    outbox,
+    post,
+    presence,
+    quality,
+    reading,
+    review,
+    rulebook,
+    screening,
+    sighting,
+    station,
+)
 
-TABLES = (account, audit, demand, event, organisation, outbox, post, reading, review, screening)
+TABLES = (
+    account,
+    anchor,
+    audit,
+    casework,
+    clock,
+    correction,
+    demand,
+    duty,
+    event,
+    expert,
+    notice,
+    office,
+    organisation,
+    outbox,
+    post,
+    presence,
+    quality,
+    reading,
+    review,
+    rulebook,
+    screening,
+    sighting,
+    station,
+)
 METADATA = SQLModel.metadata

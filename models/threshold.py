@@ -83,7 +83,7 @@ def set_minimum_authors(
         action="setting.changed",
         subject=KEY,
         organisation=organisation,
-        details={"value": allowed.k},
+        details={"value": allowed.k, "reason": allowed.reason},
     )
     return setting
 

@@ -74,6 +74,26 @@ class ReasonSource(StrEnum):
     RULE = "rule"
     CLASSIFIER = "classifier"
     POLICY = "policy"
+    BEHAVIOUR = "behaviour"
+    """A rule that looks at how posts come, and not at what one says."""
+
+
+class RuleState(StrEnum):
+    """Whether a rule counts. In shadow it is judged with every post and changes no verdict."""
+
+    ACTIVE = "active"
+    SHADOW = "shadow"
+    RETIRED = "retired"
+
+
+class BacktestState(StrEnum):
+    """How far a back-test has come."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
 
 
 class TaskState(StrEnum):
@@ -98,6 +118,47 @@ class AppealState(StrEnum):
     OPEN = "open"
     UPHELD = "upheld"
     REVERSED = "reversed"
+
+
+class SampleKind(StrEnum):
+    """What a blind look is about."""
+
+    REMOVED = "removed"
+    """A removal by the machine."""
+    PUBLISHED = "published"
+    """A post that the machine published."""
+    GOLDEN = "golden"
+    """A post whose right answer is known."""
+
+
+class SecondReason(StrEnum):
+    """Why a removal needs a second officer."""
+
+    RARE_CATEGORY = "rare_category"
+    OPEN_DEMAND = "open_demand"
+    WON_APPEAL = "won_appeal"
+    BULK = "bulk"
+    SAMPLED = "sampled"
+
+
+class SecondState(StrEnum):
+    """How far a second reading has come."""
+
+    WAITING = "waiting"
+    CONFIRMED = "confirmed"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class ReportState(StrEnum):
+    """What became of a reader's report about a post."""
+
+    OPEN = "open"
+    UPHELD = "upheld"
+    NOT_UPHELD = "not_upheld"
+    CLOSED = "closed"
+    """The post went before anybody decided."""
 
 
 class Domain(StrEnum):
@@ -138,6 +199,51 @@ class DemandState(StrEnum):
     CLOSED = "closed"
 
 
+class CorrectionKind(StrEnum):
+    """What a person does with a demand and its posts."""
+
+    CONFIRM = "confirm"
+    REJECT = "reject"
+    SPLIT = "split"
+    MERGE = "merge"
+    MOVE = "move"
+    RENAME = "rename"
+    UNDO = "undo"
+
+
+class SuggestionKind(StrEnum):
+    """What the nightly run proposes about demands."""
+
+    SPLIT = "split"
+    MERGE = "merge"
+
+
+class SuggestionState(StrEnum):
+    """What became of a suggestion. One is outdated when its demands have changed meanwhile."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+    OUTDATED = "outdated"
+
+
+class ProbeAnswer(StrEnum):
+    """What an officer says about a post that is read blind."""
+
+    BELONGS = "belongs"
+    NONE = "none"
+    UNSURE = "unsure"
+
+
+class Trend(StrEnum):
+    """How the last week of a demand stands against what was to be expected."""
+
+    RISING = "rising"
+    STEADY = "steady"
+    FALLING = "falling"
+    UNKNOWN = "unknown"
+
+
 class EventKind(StrEnum):
     """What may go up a level (charter, 5 and 6)."""
 
@@ -150,6 +256,8 @@ class EventKind(StrEnum):
 class EventState(StrEnum):
     """Where an event stands in its steps (workflows: concentrated demands and events)."""
 
+    PROPOSED = "proposed"
+    """Somebody, or the service, says that it is there; nobody has verified it."""
     VERIFIED = "verified"
     REPORTED = "reported"
     ACTING = "acting"
@@ -170,6 +278,25 @@ class Step(StrEnum):
     NOTE = "note"
     FORM_OPENED = "form_opened"
     DELIVERED = "delivered"
+    DROPPED = "dropped"
+    FIRST_RESPONSE = "first_response"
+    SUBMITTED = "submitted"
+    SENT_BACK = "sent_back"
+    ASSIGNED = "assigned"
+    RETURNED = "returned"
+    ACCEPTED = "accepted"
+    PLANNED = "planned"
+    INTERIM = "interim"
+    HANDED_OVER = "handed_over"
+    JOINED = "joined"
+    RESULT = "result"
+    REDO = "redo"
+    REOPENED = "reopened"
+    ARCHIVED = "archived"
+    REMARK = "remark"
+    CONSENT = "consent"
+    REVOKED = "revoked"
+    ATTACHED = "attached"
 
 
 class CaseKind(StrEnum):
@@ -188,6 +315,28 @@ class CaseState(StrEnum):
     IN_PROGRESS = "in_progress"
     RESULT_GIVEN = "result_given"
     ARCHIVED = "archived"
+
+
+class UnitPart(StrEnum):
+    """What a unit does in a case."""
+
+    LEAD = "lead"
+    JOINT = "joint"
+
+
+class ConsentItem(StrEnum):
+    """What an author may let a help case pass on."""
+
+    NAME = "name"
+    CONTACT = "contact"
+
+
+class Rating(StrEnum):
+    """What an author says of a result 接受青年评价."""
+
+    SOLVED = "solved"
+    PARTLY = "partly"
+    NOT_SOLVED = "not_solved"
 
 
 class OrganisationKind(StrEnum):
@@ -209,6 +358,18 @@ class Role(StrEnum):
     PROVINCIAL_OFFICE = "provincial_office"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
+    CARE = "care"
+    """A liaison officer who is trained for people in danger."""
+    OPERATIONS = "operations"
+    """The operations team 开发运维组: verifies, makes the first response, fills in the form."""
+    STATION_MANAGER = "station_manager"
+    """站点管理员: keeps a station's details and answers its bookings, and sees no post."""
+
+
+class NoticeKind(StrEnum):
+    """What a notice calls for."""
+
+    REFERRAL_WAITING = "referral_waiting"
 
 
 class KeyScope(StrEnum):
@@ -217,7 +378,10 @@ class KeyScope(StrEnum):
     POSTS_WRITE = "posts:write"
     POSTS_READ = "posts:read"
     APPEALS_WRITE = "appeals:write"
+    REPORTS_WRITE = "reports:write"
     WEBHOOKS = "webhooks"
+    ANSWERS_WRITE = "answers:write"
+    BOOKINGS_WRITE = "bookings:write"
 
 
 class MessageState(StrEnum):
@@ -227,6 +391,26 @@ class MessageState(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"
     WITHDRAWN = "withdrawn"
+    GROUPED = "grouped"
+    """It goes out with others, in the message that its row names."""
+    SILENCED = "silenced"
+    """Somebody asked for quiet; the row names the silence."""
+
+
+class ChannelKind(StrEnum):
+    """How a message reaches its receiver."""
+
+    WEBHOOK = "webhook"
+    MAIL = "mail"
+    CHAT = "chat"
+    INBOX = "inbox"
+
+
+class Signing(StrEnum):
+    """How a webhook is signed: by a secret that both sides hold, or by a key whose public half leaves."""
+
+    HMAC = "hmac"
+    ED25519 = "ed25519"
 
 
 class Topic(StrEnum):
@@ -236,9 +420,42 @@ class Topic(StrEnum):
     POST_DECIDED = "post.decided"
     STATEMENT_ISSUED = "statement.issued"
     APPEAL_DECIDED = "appeal.decided"
+    REPORT_DECIDED = "report.decided"
     EVENT_REPORTED = "event.reported"
     DEMAND_UPDATED = "demand.updated"
+    CASE_TOLD = "case.told"
+    """What an office tells the authors of a case, and where each may rate the result."""
+    CASE_ASSIGNED = "case.assigned"
+    CASE_SHARED = "case.shared"
+    """A name or a contact, with the author's consent, to the one unit that has the case."""
+    CONSENT_ASKED = "consent.asked"
+    CONSENT_REVOKED = "consent.revoked"
+    INCIDENT_REPORTED = "incident.reported"
+    """Immediate danger to several people. Goes only to offices that name this topic."""
+    RULE_DEMOTED = "rule.demoted"
+    CLOCK_CALLED = "clock.called"
+    """Reply clocks are about to end, or have ended; several in one message."""
+    QUESTION_HANDED = "question.handed"
+    DUTY_REPORTED = "duty.reported"
+    DUTY_GAP = "duty.gap"
+    STATION_REFERRED = "station.referred"
+    BOOKING_REQUESTED = "booking.requested"
+    BOOKING_DECIDED = "booking.decided"
+    REFERRAL_WAITING = "referral.waiting"
     WEBHOOK_TEST = "webhook.test"
+    ALARM_ESCALATED = "alarm.escalated"
+    DIGEST_WEEKLY = "digest.weekly"
+    DIGEST_MONTHLY = "digest.monthly"
+
+
+TO_PLATFORMS: Final = frozenset(
+    {
+        *(Topic.POST_SCREENED, Topic.POST_DECIDED, Topic.STATEMENT_ISSUED, Topic.APPEAL_DECIDED),
+        *(Topic.REPORT_DECIDED, Topic.DEMAND_UPDATED, Topic.CASE_TOLD, Topic.CONSENT_ASKED),
+        *(Topic.BOOKING_DECIDED, Topic.STATION_REFERRED),
+    }
+)
+"""Topics that no office gets."""
 
 
 @dataclass(frozen=True, slots=True)

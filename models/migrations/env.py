@@ -5,6 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlmodel.sql.sqltypes import AutoString
 
+from models import guards
 from models.base import UtcDateTime, Word
 from models.organisation import PathText
 from models.registry import METADATA
@@ -25,6 +26,8 @@ def render_type(kind: str, item: Any, autogen_context: Any) -> str | Literal[Fal
 
 
 connection = context.config.attributes["connection"]
+guards.lift(connection)
+connection.commit()
 context.configure(
     connection=connection,
     target_metadata=METADATA,
@@ -33,5 +36,10 @@ context.configure(
     transaction_per_migration=True,
     compare_type=False,
 )
-with context.begin_transaction():
-    context.run_migrations()
+try:
+    with context.begin_transaction():
+        context.run_migrations()
+finally:
+    connection.rollback()
+    guards.set_up(connection)
+    connection.commit()
