@@ -1,15 +1,18 @@
 """An author's objection to a removal or a long hold, and its decision by somebody else (charter, 4).
 
 Whoever holds the statement's link may object once, within six months. The objection goes to the
-queue of the post's organisation. A successful one restores the post and withdraws the statement;
-it counts against the rule that erred, because the statement names its screening.
+queue of the post's organisation. A successful one restores the post and withdraws the statement, and
+with it what it counted in the author's standing; it counts against the rule that erred, because the
+statement names its screening; and it leaves a regression case, by reference alone.
 
-Refuses: a decision by the person who removed the post; the database refuses it as well.
+Refuses: a decision by anybody who decided about the post before, or about an earlier objection; the
+database refuses it as well.
 
-Neighbours: `statements` holds what is objected to; `queue.within` bounds what an officer sees.
+Neighbours: `statements` holds what is objected to; `queue.within` bounds what an officer sees;
+`fresh_looks` finds the decisions that a granted objection puts in doubt; `regression` asks the cases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -21,11 +24,13 @@ from models import audit
 from models.errors import Conflict, Gone, InvalidInput, NotFound, NotPermitted
 from models.outbox import tell_platform
 from models.post import Post, PostRevision
-from models.review import Appeal, ReviewTask, Statement
-from models.vocabulary import CLAUSES, AppealState, PostState, TaskState, Topic
+from models.quality import SecondReading
+from models.review import Appeal, Decision, RegressionCase, ReviewTask, RuleOutcome, Statement
+from models.screening import Screening
+from models.vocabulary import AppealState, PostState, TaskState, Topic
 from moderation import statements
 from moderation.drafts import text_fault
-from moderation.queue import within
+from moderation.order import within
 from moderation.screening import close
 
 TEXT_LIMIT: Final = 5_000
@@ -36,7 +41,7 @@ RESTRICTED: Final = MappingProxyType({statements.REMOVED: PostState.REMOVED, sta
 
 @dataclass(frozen=True, slots=True)
 class OpenAppeal:
-    """One objection with what it is about. `may_decide` is false for whoever removed the post."""
+    """One objection with what it is about. `may_decide` is false for whoever decided about the post."""
 
     appeal: Appeal
     statement: Statement
@@ -120,12 +125,44 @@ def waiting(
         .limit(limit)
         .offset(offset)
     )
+    found = list(rows)
+    decided = decided_before(session, [post.id for _, _, post, _ in found])
     return [
         OpenAppeal(
-            appeal, statement, post, revision.text or "", may_decide=appeal.original_decider != officer
+            appeal, statement, post, revision.text or "", may_decide=officer not in decided.get(post.id, ())
         )
-        for appeal, statement, post, revision in rows
+        for appeal, statement, post, revision in found
     ]
+
+
+def decided_before(session: Session, posts: Collection[str]) -> dict[str, set[str]]:
+    """Return who has decided about each of these posts: in the queue, as a second, or about an objection."""
+    deciders: dict[str, set[str]] = {}
+    for rows in (
+        session.exec(select(Decision.post_id, Decision.account_id).where(col(Decision.post_id).in_(posts))),
+        session.exec(
+            select(Statement.post_id, Statement.decided_by).where(
+                col(Statement.post_id).in_(posts), col(Statement.decided_by).is_not(None)
+            )
+        ),
+        session.exec(
+            select(Statement.post_id, Appeal.decided_by)
+            .join(Appeal, col(Appeal.statement_id) == col(Statement.id))
+            .where(col(Statement.post_id).in_(posts), col(Appeal.decided_by).is_not(None))
+        ),
+        session.exec(
+            select(SecondReading.post_id, SecondReading.asked_by).where(col(SecondReading.post_id).in_(posts))
+        ),
+        session.exec(
+            select(SecondReading.post_id, SecondReading.decided_by).where(
+                col(SecondReading.post_id).in_(posts)
+            )
+        ),
+    ):
+        for post, account in rows:
+            if account is not None:
+                deciders.setdefault(post, set()).add(account)
+    return deciders
 
 
 def note_looks(session: Session, found: Sequence[OpenAppeal], *, actor: str, now: datetime) -> None:
@@ -162,7 +199,7 @@ def decide(
     NotFound
         If there is no such objection within the scope.
     NotPermitted
-        `same_person`, if this officer removed the post.
+        `same_person`, if this officer decided about the post before.
     Conflict
         If it is decided already.
     Gone
@@ -185,12 +222,14 @@ def decide(
         raise Gone("the post was deleted")
     if appeal.state is not AppealState.OPEN:
         raise Conflict("the objection is decided", code="appeal_closed", state=appeal.state.value)
-    if appeal.original_decider == officer:
-        raise NotPermitted("somebody else than who removed the post decides", code="same_person")
+    if officer in decided_before(session, [post.id]).get(post.id, ()):
+        raise NotPermitted("somebody who has not decided about this post decides", code="same_person")
     appeal.state, appeal.answer = outcome, written
     appeal.decided_by, appeal.decided_at = officer, now
     if outcome is AppealState.REVERSED:
         statement.withdrawn_at = now
+        count_against(session, statement)
+        _add_case(session, appeal, statement, now)
         if post.revision == statement.revision and post.state is RESTRICTED[statement.restriction]:
             post.state, post.category = PostState.PUBLISHED, None
             post.version += 1
@@ -199,6 +238,38 @@ def decide(
     session.flush()
     _tell(session, appeal, statement, post, now)
     return appeal
+
+
+def count_against(session: Session, statement: Statement) -> None:
+    """Let a restriction that was taken back count against every reason of the decision."""
+    for outcome in session.exec(
+        select(RuleOutcome).where(col(RuleOutcome.decision_id) == statement.decision_id)
+    ).all():
+        outcome.upheld = False
+        session.add(outcome)
+
+
+def _add_case(session: Session, appeal: Appeal, statement: Statement, now: datetime) -> None:
+    """Leave a regression case: the post, by reference, and the rules that erred on it."""
+    known = session.exec(
+        select(RegressionCase.id).where(
+            col(RegressionCase.post_id) == statement.post_id,
+            col(RegressionCase.revision) == statement.revision,
+        )
+    ).first()
+    if known is not None:
+        return
+    reasons = session.get_one(Screening, statement.screening_id).reasons
+    session.add(
+        RegressionCase(
+            appeal_id=appeal.id,
+            post_id=statement.post_id,
+            revision=statement.revision,
+            category=statement.category,
+            rules=sorted({str(reason["rule"]) for reason in reasons if reason.get("rule")}),
+            added_at=now,
+        )
+    )
 
 
 def _leave_the_queue(session: Session, post: Post, now: datetime) -> None:
@@ -251,8 +322,8 @@ def _tell(session: Session, appeal: Appeal, statement: Statement, post: Post, no
             "revision": statement.revision,
             "outcome": appeal.state.value,
             "state": post.state.value,
-            "category": statement.category.value,
-            "clause": CLAUSES[statement.category].number,
+            "category": statement.category.value if statement.category else None,
+            "clause": statements.clause_of(statement.category),
             "statement": statements.link(statement),
             "decided_at": now.isoformat(),
         },

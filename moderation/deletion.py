@@ -1,7 +1,7 @@
 """Delete a post wherever it has come to (charter, 10), and leave the proof that it was done.
 
-The text goes from every revision, with the reading and its vector, the place in a demand, the
-examples in reports, the author's hash, the objection and the messages still waiting. What stays
+The text goes from every revision, with the reading and its vector, the sighting, the place in a demand,
+the examples in reports, the author's hash, the objection and the messages still waiting. What stays
 is a row without content, the verdicts' figures, and a `PostDeletion` with keyed fingerprints and
 the number of rows reached in each table.
 
@@ -19,16 +19,19 @@ from sqlalchemy import func
 from sqlmodel import Session, SQLModel, col, select
 
 from models import audit
+from models.casework import CaseConsent, EventPost
 from models.demand import Demand, DemandMember
 from models.errors import NotFound
-from models.event import ReportExample
+from models.event import Case, ReportExample
 from models.organisation import is_under
 from models.outbox import OutboxMessage
 from models.post import Post, PostDeletion, PostRevision
+from models.quality import UserReport
 from models.reading import Reading
-from models.review import Appeal, ReviewTask, Statement
+from models.review import Appeal, FreshLook, RegressionCase, ReviewTask, Statement, TaskLikeness
+from models.sighting import SightingRow
 from models.threshold import threshold_for
-from models.vocabulary import DOMAIN_WORDS, DemandState, MessageState, PostState, TaskState
+from models.vocabulary import DOMAIN_WORDS, DemandState, MessageState, PostState, TaskState, Topic
 from moderation.drafts import can_be_key
 
 PEOPLE: Final = 2
@@ -121,6 +124,13 @@ def _reach(session: Session, post: Post, now: datetime) -> dict[str, int]:
     appeals = _change(session, Appeal, col(Appeal.statement_id).in_(own_statements), text=None, answer=None)
     passages = _change(session, Statement, col(Statement.post_id) == post.id, passages=[])
     examples = _change(session, ReportExample, col(ReportExample.post_id) == post.id, text=None)
+    _change(session, UserReport, col(UserReport.post_id) == post.id, text=None, reporter=None, digest=None)
+    session.execute(sa.delete(SightingRow).where(col(SightingRow.post_id) == post.id))
+    session.execute(sa.delete(TaskLikeness).where(col(TaskLikeness.post_id) == post.id))
+    session.execute(sa.delete(RegressionCase).where(col(RegressionCase.post_id) == post.id))
+    session.execute(sa.delete(FreshLook).where(col(FreshLook.post_id) == post.id))
+    session.execute(sa.delete(EventPost).where(col(EventPost.post_id) == post.id))
+    _change(session, ReviewTask, col(ReviewTask.post_id) == post.id, copy_of=None)
     readings = session.execute(sa.delete(Reading).where(col(Reading.post_id) == post.id))
     messages = _change(
         session,
@@ -135,6 +145,7 @@ def _reach(session: Session, post: Post, now: datetime) -> dict[str, int]:
         "revisions": revisions,
         "readings": _count(readings),
         "demands": _leave_demands(session, post),
+        "consents": _leave_cases(session, post, now),
         "report_examples": examples,
         "review_tasks": tasks,
         "statements": passages,
@@ -158,6 +169,32 @@ def _change(
 
 def _count(result: Any) -> int:  # noqa: ANN401 - a cursor result
     return int(result.rowcount)
+
+
+def _leave_cases(session: Session, post: Post, now: datetime) -> int:
+    """Take back what the author let a help case about this post pass on; return how many words of theirs.
+
+    The case goes on with the officers' own words. A name that waits in the outbox does not leave, and one
+    that has left is emptied.
+    """
+    own = select(Case.id).where(col(Case.post_id) == post.id)
+    for message in session.exec(
+        select(OutboxMessage)
+        .where(col(OutboxMessage.subject_id).in_(own), col(OutboxMessage.topic) == Topic.CASE_SHARED)
+        .with_for_update()
+    ):
+        message.payload = {**message.payload, "shared": {}}
+        if message.state is MessageState.PENDING:
+            message.state, message.settled_at, message.lease = MessageState.WITHDRAWN, now, None
+        session.add(message)
+    session.flush()
+    return _change(
+        session,
+        CaseConsent,
+        col(CaseConsent.case_id).in_(own) & col(CaseConsent.value).is_not(None),
+        value=None,
+        revoked_at=now,
+    )
 
 
 def _leave_demands(session: Session, post: Post) -> int:
@@ -184,6 +221,7 @@ def _leave_demands(session: Session, post: Post) -> int:
         .join(Post, col(Post.id) == col(DemandMember.post_id))
         .where(col(DemandMember.demand_id) == demand.id, col(Post.state) == PostState.PUBLISHED)
     ).one()
+    authors = max(0, authors - demand.in_concert)  # Accounts in concert were folded to one voice each.
     demand.posts, demand.authors, demand.recount_due = posts, authors, True
     if demand.state is DemandState.PROPOSED and authors < threshold_for(session, demand.organisation).k:
         demand.state, demand.tenth_author_at = DemandState.GATHERING, None

@@ -5,8 +5,10 @@ is a restriction like a removal, so the author gets a statement of reasons and m
 statement is withdrawn once the post is published, referred, edited or removed; a removal has a
 statement of its own.
 
-Refuses: nothing. A post that is held because no classifier was loaded breaks no rule that could be
-cited, and gets none. Safe to run twice, and by several workers.
+A post that is held because no classifier was loaded breaks no rule that could be cited; its statement
+says so. A person in danger gets none: a referral is no restriction.
+
+Refuses: nothing. Safe to run twice, and by several workers.
 
 Neighbours: `screening` holds, `statements` writes, `appeals` takes the objection, the timetable calls.
 """
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from models.database import Database
 from models.post import Post
@@ -23,6 +25,7 @@ from models.review import ReviewTask, Statement
 from models.screening import Screening
 from models.vocabulary import CLAUSES, HARMS, PostState, TaskState
 from moderation import statements
+from moderation.transparency import UNDECIDED
 
 AT_ONCE: Final = 200
 """Posts in one transaction."""
@@ -59,7 +62,7 @@ def _some(session: Session, now: datetime) -> int:
     overdue = (
         col(ReviewTask.state) == TaskState.OPEN,
         col(ReviewTask.due_at) < now,
-        col(ReviewTask.category).in_(HARMS),
+        or_(col(ReviewTask.category).is_(None), col(ReviewTask.category).in_(HARMS)),
         col(Post.state) == PostState.HELD,
         ~told,
     )
@@ -83,14 +86,12 @@ def _some(session: Session, now: datetime) -> int:
     ).all()
     written = 0
     for task, screening, post in found:
-        if task.category is None:
-            continue
         statements.issue(
             session,
             post,
             screening,
             category=task.category,
-            reason=CLAUSES[task.category].rule.zh,
+            reason=CLAUSES[task.category].rule.zh if task.category else UNDECIDED.zh,
             decision=None,
             now=now,
             restriction=statements.HELD,

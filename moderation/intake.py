@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import Session, SQLModel, col, select
 
 from models.base import new_id
@@ -35,16 +36,20 @@ from models.errors import (
     StaleVersion,
     TingjianError,
 )
-from models.organisation import Organisation, is_under
+from models.organisation import is_under
 from models.post import Post, PostRevision
 from models.screening import Screening
 from models.vocabulary import Category, PostState, Verdict
+from moderation import sightings
+from moderation.behaviour import Sighting
 from moderation.drafts import Draft, can_be_key
 from moderation.helplines import help_document
 from moderation.pipeline import Outcome, Screener
 from moderation.screening import STATE_OF, Recorded, Screened, record_many
 
 BATCH_LIMIT: Final = 1_000
+AT_ONCE: Final = 100
+"""Posts that are screened at once, and written in one transaction."""
 
 
 class ContentKeys(Protocol):
@@ -135,6 +140,7 @@ class _Item:
     fingerprint: str
     author: str
     outcome: Outcome | None = field(default=None)
+    sighting: Sighting | None = field(default=None)
 
     def refuse(self, problem: TingjianError) -> None:
         self.taken.problem = problem
@@ -156,9 +162,10 @@ def take(
     """Take drafts in; return what became of each, in the order of `drafts`.
 
     A draft may already be the error that it has become; it comes back as that. One draft's problem
-    does not touch the others. Everything goes in one transaction, except that several revisions of
-    one post follow each other in a transaction each.
+    does not touch the others. A long batch goes in a few transactions, so that a post that comes alone
+    waits for a part of it and not for the whole; several revisions of one post follow each other.
     """
+    screener = screener.pinned()  # one edition of the rulebook for the whole batch
     results: list[Taken] = []
     items: list[_Item] = []
     for draft in drafts:
@@ -175,21 +182,58 @@ def take(
                     author_hash(keys, draft.source, draft.author),
                 )
             )
-    items = _permitted(database, items, caller)
+    with database.reading() as session:
+        items = _permitted(session, items, caller)
+        known = _known(session, items, caller.source)
     if items:
-        _screen(database, screener, items, caller.source)
-        waiting = items
-        while waiting:
-            with database.transaction() as session:
-                waiting = _one_of_each_post(session, screener, waiting, caller, now)
+        _screen(database, screener, items, known, keys=keys, now=now)
+        for begin in range(0, len(items), AT_ONCE):
+            waiting = items[begin : begin + AT_ONCE]
+            while waiting:
+                with database.transaction() as session:
+                    waiting = _one_of_each_post(session, screener, waiting, caller=caller, keys=keys, now=now)
     return results
 
 
-def _permitted(database: Database, items: Sequence[_Item], caller: Caller) -> list[_Item]:
+_POSTS: Final = SQLModel.metadata.tables["post"]
+_REVISIONS: Final = SQLModel.metadata.tables["postrevision"]
+_PLACES: Final = SQLModel.metadata.tables["organisation"]
+
+# Made once: building a statement costs more than a small database takes to answer it.
+_PLACES_NAMED: Final = sa.select(_PLACES.c.path).where(
+    _PLACES.c.path.in_(sa.bindparam("named", expanding=True))
+)
+_ON_RECORD: Final = (
+    sa.select(_POSTS.c.external_id, _REVISIONS.c.revision)
+    .join(_REVISIONS, _REVISIONS.c.post_id == _POSTS.c.id)
+    .where(
+        _POSTS.c.source == sa.bindparam("source"),
+        _POSTS.c.external_id.in_(sa.bindparam("named", expanding=True)),
+    )
+)
+_LOCKED: Final = (
+    select(Post)
+    .where(
+        col(Post.source) == sa.bindparam("source"),
+        col(Post.external_id).in_(sa.bindparam("named", expanding=True)),
+    )
+    .order_by(col(Post.external_id))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_INSERT_REVISIONS: Final = sa.insert(_REVISIONS)
+_INSERT: Final = {
+    dialect: insert(_POSTS)
+    .on_conflict_do_nothing(index_elements=["source", "external_id"])
+    .returning(_POSTS.c.id)
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+
+
+def _permitted(session: Session, items: Sequence[_Item], caller: Caller) -> list[_Item]:
     """Refuse what names another source or place than the caller's, or a place that is not in the tree."""
     named = {item.draft.organisation for item in items}
-    with database.reading() as session:
-        existing = set(session.exec(select(Organisation.path).where(col(Organisation.path).in_(named))).all())
+    existing = set(session.connection().execute(_PLACES_NAMED, {"named": list(named)}).scalars())
     permitted = []
     for item in items:
         path = item.draft.organisation
@@ -210,28 +254,61 @@ def _permitted(database: Database, items: Sequence[_Item], caller: Caller) -> li
     return permitted
 
 
-def _screen(database: Database, screener: Screener, items: Sequence[_Item], source: str) -> None:
-    """Screen, outside any transaction, what is not on record yet; a text that comes twice only once."""
-    with database.reading() as session:
-        known = set(
-            session.exec(
-                select(Post.external_id, PostRevision.revision)
-                .join(PostRevision, col(PostRevision.post_id) == col(Post.id))
-                .where(
-                    col(Post.source) == source,
-                    col(Post.external_id).in_({item.draft.external_id for item in items}),
-                )
-            ).all()
-        )
+def _known(session: Session, items: Sequence[_Item], source: str) -> set[tuple[str, int]]:
+    """Return the revisions on record of the posts that the items are about."""
+    named = list({item.draft.external_id for item in items})
+    if not named:
+        return set()
+    found = session.connection().execute(_ON_RECORD, {"source": source, "named": named})
+    return {(external_id, revision) for external_id, revision in found}
+
+
+def _screen(
+    database: Database,
+    screener: Screener,
+    items: Sequence[_Item],
+    known: set[tuple[str, int]],
+    *,
+    keys: ContentKeys,
+    now: datetime,
+) -> None:
+    """Screen, outside any transaction, what is not on record yet; a text that comes twice only once.
+
+    Of new posts, and not of edits, it is also judged how they come.
+    """
     new = [item for item in items if (item.draft.external_id, item.draft.revision) not in known]
     texts = list(dict.fromkeys(item.draft.text for item in new))
-    outcomes = dict(zip(texts, screener.screen(texts), strict=True)) if texts else {}
+    outcomes: dict[str, Outcome] = {}
+    for begin in range(0, len(texts), AT_ONCE):
+        few = texts[begin : begin + AT_ONCE]
+        outcomes.update(zip(few, screener.screen(few), strict=True))
     for item in new:
         item.outcome = outcomes[item.draft.text]
+    known_posts = {external_id for external_id, _ in known}
+    first = {item.draft.external_id: item for item in reversed(new)}
+    arriving = [item for name, item in first.items() if name not in known_posts]
+    watched = sightings.watch(
+        database,
+        screener,
+        [
+            sightings.Arrival(item.draft.text, item.author, item.draft.created_at, outcomes[item.draft.text])
+            for item in arriving
+        ],
+        salt=keys.authors,
+        now=now,
+    )
+    for item, seen in zip(arriving, watched, strict=True):
+        item.outcome, item.sighting = seen.outcome, seen.sighting
 
 
 def _one_of_each_post(
-    session: Session, screener: Screener, items: Sequence[_Item], caller: Caller, now: datetime
+    session: Session,
+    screener: Screener,
+    items: Sequence[_Item],
+    *,
+    caller: Caller,
+    keys: ContentKeys,
+    now: datetime,
 ) -> list[_Item]:
     """Take the first waiting draft of each post; return those that must wait for another round.
 
@@ -251,37 +328,37 @@ def _one_of_each_post(
         else:
             queued.add(item.draft.external_id)
             later.append(item)
-    _take_each(session, screener, first, caller, now)
+    _take_each(session, screener, first, caller=caller, keys=keys, now=now)
     for item, chosen in repeats:
         item.taken.answer, item.taken.problem = chosen.taken.answer, chosen.taken.problem
     return later
 
 
 def _take_each(
-    session: Session, screener: Screener, items: dict[str, _Item], caller: Caller, now: datetime
+    session: Session,
+    screener: Screener,
+    items: dict[str, _Item],
+    *,
+    caller: Caller,
+    keys: ContentKeys,
+    now: datetime,
 ) -> None:
     """Take drafts of different posts, each new, known or an edit."""
     inserted = _insert_missing(session, items, caller.source, now)
-    posts = session.exec(
-        select(Post)
-        .where(col(Post.source) == caller.source, col(Post.external_id).in_(items))
-        .order_by(col(Post.external_id))
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
-    old = [post for post in posts if inserted.get(post.external_id) != post.id]
+    others = [name for name in items if name not in inserted]
+    old = session.exec(_LOCKED, params={"source": caller.source, "named": others}).all() if others else ()
     stored = _stored(session, {post.id for post in old})
     entries: list[Screened] = []
-    for post in posts:
+    for post in sorted([*inserted.values(), *old], key=lambda post: post.external_id):
         item = items[post.external_id]
-        if inserted.get(post.external_id) == post.id:
+        if post.external_id in inserted:
             entries.append(Screened(post, _outcome(screener, item), fresh=True))
         elif _is_edit(item, post, stored, caller):
             _apply(post, item.draft)
             entries.append(Screened(post, _outcome(screener, item)))
     if entries:
-        session.execute(
-            sa.insert(SQLModel.metadata.tables["postrevision"]),
+        session.connection().execute(
+            _INSERT_REVISIONS,
             [
                 {
                     "id": new_id(),
@@ -294,6 +371,10 @@ def _take_each(
                 for entry in entries
             ],
         )
+    seen = [(entry.post.id, items[entry.post.external_id].sighting) for entry in entries if entry.fresh]
+    sightings.write(
+        session, ((post, one) for post, one in seen if one is not None), salt=keys.authors, now=now
+    )
     for entry, screening in zip(entries, record_many(session, entries, now=now), strict=True):
         items[entry.post.external_id].answer(entry.post, screening, created=True)
 
@@ -305,28 +386,21 @@ def _outcome(screener: Screener, item: _Item) -> Outcome:
     return item.outcome
 
 
-def _insert_missing(session: Session, items: dict[str, _Item], source: str, now: datetime) -> dict[str, str]:
-    """Insert a row for every post that has none; return the id proposed for each.
+def _insert_missing(session: Session, items: dict[str, _Item], source: str, now: datetime) -> dict[str, Post]:
+    """Insert a row for every post that has none; return the posts that are new by that.
 
-    Whoever loses a race finds the other's id in the table instead of its own. The rows go in the
+    Whoever loses a race gets nothing back, and finds the other's row instead. The rows go in the
     order of their keys, so that two batches never wait for each other crosswise.
     """
-    known = set(
-        session.exec(
-            select(Post.external_id).where(col(Post.source) == source, col(Post.external_id).in_(items))
-        ).all()
-    )
-    proposed: dict[str, str] = {}
-    rows = []
-    for external_id in sorted(items.keys() - known):
+    rows: list[dict[str, Any]] = []
+    for external_id in sorted(items):
         item = items[external_id]
         if item.outcome is None:
             continue
-        proposed[external_id] = new_id()
         verdict = item.outcome.verdict
         rows.append(
             {
-                "id": proposed[external_id],
+                "id": new_id(),
                 "source": source,
                 "external_id": external_id,
                 "revision": item.draft.revision,
@@ -344,15 +418,16 @@ def _insert_missing(session: Session, items: dict[str, _Item], source: str, now:
                 "version": 1,
             }
         )
-    if rows:
-        insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-        session.execute(
-            insert(SQLModel.metadata.tables["post"]).on_conflict_do_nothing(
-                index_elements=["source", "external_id"]
-            ),
-            rows,
-        )
-    return proposed
+    if not rows:
+        return {}
+    connection = session.connection()
+    written = set(connection.execute(_INSERT[connection.dialect.name], rows).scalars())
+    posts = {row["external_id"]: Post(**row) for row in rows if row["id"] in written}
+    for post in posts.values():
+        # The row is there as it stands here, and needs no reading back.
+        make_transient_to_detached(post)
+    session.add_all(posts.values())
+    return posts
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A term is looked for in the views that its rule names. A match at an edge of Lat
 digits counts only at the edge of the word or number, so that "sb" is not found in "usb". A match
 by sound counts only where it is a disguise: not where the term itself stands there, not where
 what stands there is a word of its own, and for a term of two characters only if one of them is
-kept or the text is in Latin letters.
+kept and the other is no part of a word beside it, or the text is in Latin letters.
 
 Neighbours: `normalise` makes the views, `rules` says which matches make a hit.
 """
@@ -12,15 +12,21 @@ Neighbours: `normalise` makes the views, `rules` says which matches make a hit.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick
 
 from moderation.normalise import Folded, ViewName, fold, initials_of, syllables_of, words
 
 SURFACE: Final = (ViewName.PLAIN, ViewName.SQUEEZED, ViewName.JOINED, ViewName.DRAWN)
+_IN_PLAIN: Final = frozenset(SURFACE) | {ViewName.INITIALS}
+_IN_SQUEEZED: Final = frozenset(SURFACE[1:]) | {ViewName.INITIALS}
+_IN_JOINED: Final = frozenset({ViewName.JOINED})
+_IN_DRAWN: Final = frozenset({ViewName.DRAWN})
 _SHORTEST_INITIALS: Final = 3
 _SHORTEST_SOUND: Final = 2
+_SAID_ALIKE: Final = str.maketrans("她它牠妳祢作地得哪嘛", "他他他你你做的的那吗")
+"""Characters that whoever types mistakes for one another, without any disguise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,7 @@ class Term:
     views: frozenset[ViewName]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A term found in a view; `start` and `end` are offsets in that view."""
 
     term: int
@@ -107,22 +112,17 @@ class Lexicon:
     def find(self, folded: Folded) -> Iterator[Match]:
         """Give every match in every view. The same passage may match in several views."""
         if self._writing is not None:
-            yield from self._surface(folded)
+            # A view that says the same as one before it needs no second search: a match counts for both.
+            plain, squeezed, joined, drawn = folded.plain, folded.squeezed, folded.joined, folded.drawn
+            yield from self._written_in(plain, ViewName.PLAIN, _IN_PLAIN)
+            if squeezed is not plain:
+                yield from self._written_in(squeezed, ViewName.SQUEEZED, _IN_SQUEEZED)
+            if joined is not squeezed:
+                yield from self._written_in(joined, ViewName.JOINED, _IN_JOINED)
+            if drawn is not squeezed:
+                yield from self._written_in(drawn, ViewName.DRAWN, _IN_DRAWN)
         if self._hearing is not None:
             yield from self._sounds(folded)
-
-    def _surface(self, folded: Folded) -> Iterator[Match]:
-        plain, squeezed, joined, drawn = folded.plain, folded.squeezed, folded.joined, folded.drawn
-        # A view that says the same as one before it needs no second search: a match counts for both.
-        yield from self._written_in(plain, ViewName.PLAIN, frozenset(SURFACE) | {ViewName.INITIALS})
-        if squeezed != plain:
-            yield from self._written_in(
-                squeezed, ViewName.SQUEEZED, frozenset(SURFACE[1:]) | {ViewName.INITIALS}
-            )
-        if joined != squeezed:
-            yield from self._written_in(joined, ViewName.JOINED, frozenset({ViewName.JOINED}))
-        if drawn != squeezed:
-            yield from self._written_in(drawn, ViewName.DRAWN, frozenset({ViewName.DRAWN}))
 
     def _written_in(self, text: str, view: ViewName, counts_for: frozenset[ViewName]) -> Iterator[Match]:
         if self._writing is None:
@@ -140,10 +140,22 @@ class Lexicon:
         for pattern, start, end in self._hearing.find_matches_as_indexes(folded.pinyin, overlapping=True):
             surface, latin = folded.heard(start, end)
             for term in self._heard[pattern]:
-                if latin or self._is_disguise(surface, self._plain_forms[term]):
+                if latin or self._is_disguise(surface, self._plain_forms[term], folded, start, end):
                     yield Match(term, ViewName.PINYIN, start, end)
 
-    def _is_disguise(self, surface: str, term: str) -> bool:
-        if surface == term or surface in self._words:
+    def _is_disguise(self, surface: str, term: str, folded: Folded, start: int, end: int) -> bool:
+        """Tell whether what sounds like a term stands for it.
+
+        It does not where it is the term, a word of its own, or the term with a like pronoun or particle.
+        Two characters are few: one must be the term's own, and the other belong to no word beside it
+        ("没行动的" is not "懂的", nor "作家我想" "加我").
+        """
+        if surface in self._words or surface.translate(_SAID_ALIKE) == term.translate(_SAID_ALIKE):
             return False
-        return len(term) > _SHORTEST_SOUND or any(a == b for a, b in zip(surface, term, strict=False))
+        if len(surface) > _SHORTEST_SOUND:
+            return True
+        if not surface.isalnum() or not any(a == b for a, b in zip(surface, term, strict=False)):
+            return False
+        beside = (start - 1, start + 1) if surface[0] != term[0] else (end - 1, end + 1)
+        passages = (beside, (start - 1, end), (start, end + 1))
+        return not any(folded.read_from(*passage) in self._words for passage in passages)

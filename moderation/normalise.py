@@ -28,7 +28,7 @@ from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Final
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 
 class ViewName(StrEnum):
@@ -72,13 +72,14 @@ _PARTS: Final = dict(
     )
 )
 
-_STAND_FOR: Final = dict(
+PICTURES: Final = dict(
     zip(
-        "🔪🗡🐴🐎🐔🐓🐶🐕🐷🐖🐢💊🌿🍃💰💵🏠🚗🔫💣🚬📱☎📞🧊❄🔞🐥",
-        "刀刀马马鸡鸡狗狗猪猪龟药草叶钱钱房车枪弹烟机电电冰雪黄鸭",
+        "🔪🗡🐴🐎🐔🐓🐶🐕🐷🐖🐢💊🌿🍃💰💵🏠🚗🔫💣🚬📱☎📞🧊❄🔞🐥🐱🐮🐂🐑🐟🐦🌸🔥💧🌙👂✋👄👣💩🍵🍺🚢⚽👻🌳⭐📖⚡☁🌧🚪🐒🐍🐰🐲🐯🐭🍬🍚🥚🥩🍉🦐👊💉",
+        "刀刀马马鸡鸡狗狗猪猪龟药草叶钱钱房车枪弹烟机电电冰雪黄鸭猫牛牛羊鱼鸟花火水月耳手嘴脚屎茶酒船球鬼树星书电云雨门猴蛇兔龙虎鼠糖饭蛋肉瓜虾拳针",
         strict=True,
     )
 )
+"""Pictures that are written for a character, and the character."""
 _HEARTS: Final = "❤♥💗💓💕💖💙💚💛💜🧡🖤🤍💘💝🩷♡"
 
 _TABLES: Final = resources.files("moderation") / "tables"
@@ -86,7 +87,8 @@ _STORED: Final = 200_000
 _STRETCH: Final = 4
 
 
-def _rows(name: str) -> list[str]:
+def table_rows(name: str) -> list[str]:
+    """Return the lines of a shipped table; `tables/README.md` says what a line of each is."""
     return (_TABLES / name).read_text(encoding="utf-8").splitlines()
 
 
@@ -106,10 +108,10 @@ class _PlainTable(dict[int, str]):
     def __init__(self) -> None:
         super().__init__()
         self._singles: dict[str, str] = dict(_PARTS)
-        for row in _rows("confusables.txt"):
+        for row in table_rows("confusables.txt"):
             target, _, alike = row.partition(" ")
             self._singles.update(dict.fromkeys(alike, target))
-        for row in _rows("traditional.txt"):
+        for row in table_rows("traditional.txt"):
             self._singles[row[0]] = row[1]
 
     def __missing__(self, code: int) -> str:
@@ -143,17 +145,35 @@ class _PlainTable(dict[int, str]):
 
 _PLAIN: Final = _PlainTable()
 
+
+def _usual() -> Iterator[str]:
+    """Give the characters that most posts consist of and that fold to themselves."""
+    for code in (*range(0x20, 0x7F), *range(0x3000, 0x3020), *range(0x4E00, 0x9FA6), *range(0xFF00, 0xFF60)):
+        character = chr(code)
+        if (code < 0x7F or character.encode("gb2312", "ignore")) and _PLAIN[code] == character:  # noqa: PLR2004
+            yield character
+    yield "\n"
+
+
+_TO_FOLD: Final = re.compile(f"[^{re.escape(''.join(_usual()))}]")
+"""What may fold to something else. Nine posts in ten have none of it, and looking is cheap."""
+
 _SOFT: Final = re.compile(rf"(?:[^\w{re.escape(BARRIERS + _COMMAS)}]|_)++")
 _FOUR: Final = re.compile(r"[^\W_]{4}")
-_COMMA: Final = re.compile(rf"[{re.escape(_COMMAS)}]++")
-_ONE: Final = re.compile(r"[^\W_](?![^\W_])")
-_DRAWN: Final = re.compile(f"[{''.join(_STAND_FOR)}]")
-_STAND_TABLE: Final = str.maketrans(_STAND_FOR)
-_HEART: Final = re.compile(rf"[微薇威徽v]\W?[{_HEARTS}]")
+_NEVER_APART: Final = frozenset("*_^·•")
+"""Marks that nobody puts between two sentences or two words."""
+_BEFORE_ONE: Final = re.compile(rf"[{re.escape(_COMMAS)}]++(?=[^\W_](?![^\W_]))")
+_MAYBE_DRAWN: Final = re.compile("[\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]")
+_DRAWN: Final = re.compile(f"[{''.join(PICTURES)}]")
+_STAND_TABLE: Final = str.maketrans(PICTURES)
+_BETWEEN: Final = rf"[^\w{re.escape(BARRIERS)}]?"
+_HEART: Final = re.compile(rf"[微薇威徽v]{_BETWEEN}[{_HEARTS}]")
 _MESSENGER_BEGINS: Final = re.compile("[vw薇徽微]")
 _MESSENGER: Final = re.compile(
-    r"(?:(?<![a-z])(?:v\W?x|w\W?x|v信|v芯|wei\W?信|wei\W?xin|wechat)|薇信|徽信|微芯|微心|微xin)(?![a-z])"
+    rf"(?:(?<![a-z])(?:v{_BETWEEN}x|w{_BETWEEN}x|v信|v芯|wei{_BETWEEN}信|wei{_BETWEEN}xin|wechat)"
+    r"|薇信|徽信|微芯|微心|微xin)(?![a-z])"
 )
+_MAYBE_REPEATED: Final = re.compile(r"(.)\1\1", re.DOTALL)
 _REPEATED: Final = re.compile(r"([^\W\d_a-z])\1{2,}")
 _WITH_H: Final = re.compile("^([zcs])h")
 _LATIN: Final = re.compile(r"[a-z]+")
@@ -200,7 +220,7 @@ class _Layer:
 
 class _Plain(_Layer):
     def __init__(self, original: str) -> None:
-        super().__init__(original.translate(_PLAIN), None)
+        super().__init__(original if _TO_FOLD.search(original) is None else original.translate(_PLAIN), None)
         self.original = original
 
     @cached_property
@@ -230,32 +250,30 @@ def _edited(layer: _Layer, edits: list[tuple[int, int, str]]) -> _Layer:
 
 
 def _soft_runs(text: str) -> Iterator[tuple[int, int, str]]:
-    """Give what stands between characters, but not between two longer stretches of text."""
+    """Give what stands between characters, but not what may stand between two longer stretches of text."""
     for match in _SOFT.finditer(text):
         start, end = match.span()
-        if start < _STRETCH or not _FOUR.match(text, start - _STRETCH) or not _FOUR.match(text, end):
+        if (
+            start < _STRETCH
+            or not _FOUR.match(text, start - _STRETCH)
+            or not _FOUR.match(text, end)
+            or _NEVER_APART.issuperset(match[0])
+        ):
             yield start, end, ""
 
 
 def _lone_commas(text: str) -> Iterator[tuple[int, int, str]]:
     """Give commas and the like that stand between two single characters."""
-    for match in _COMMA.finditer(text):
+    for match in _BEFORE_ONE.finditer(text):
         start, end = match.span()
-        alone_before = (
-            start and _ONE.match(text, start - 1) and (start == 1 or not _is_letter(text[start - 2]))
-        )
-        if alone_before and _ONE.match(text, end):
+        if start and text[start - 1].isalnum() and (start == 1 or not text[start - 2].isalnum()):
             yield start, end, ""
-
-
-def _is_letter(character: str) -> bool:
-    return character.isalnum()
 
 
 def _squeeze(layer: _Layer) -> _Layer:
     if _SOFT.search(layer.text):
         layer = _edited(layer, list(_soft_runs(layer.text)))
-    if _COMMA.search(layer.text):
+    if _BEFORE_ONE.search(layer.text):
         layer = _edited(layer, list(_lone_commas(layer.text)))
     return layer
 
@@ -264,9 +282,13 @@ class _Joins:
     """Pairs of parts that make a character, found in one pass."""
 
     def __init__(self) -> None:
-        rows = _rows("joins.txt")
+        rows = table_rows("joins.txt")
         self.made = [row[2] for row in rows]
-        self.automaton = AhoCorasick([row[:2] for row in rows], matchkind=MatchKind.LeftmostFirst)
+        self.automaton = AhoCorasick(
+            [row[:2] for row in rows],
+            matchkind=MatchKind.LeftmostFirst,
+            implementation=Implementation.DFA,
+        )
 
     def edits(self, text: str) -> list[tuple[int, int, str]]:
         """Return what to write for each pair of parts in the text."""
@@ -290,7 +312,7 @@ class _Syllables:
     BASE: Final = 0xE000
 
     def __init__(self) -> None:
-        rows = [row.split(" ") for row in _rows("syllables.txt")]
+        rows = [row.split(" ") for row in table_rows("syllables.txt")]
         own = {syllable: chr(self.BASE + index) for index, (syllable, _) in enumerate(rows)}
         self.symbols = {
             syllable: own.get(_as_in_the_south(syllable), symbol) for syllable, symbol in own.items()
@@ -388,16 +410,20 @@ class Folded:
             layer = _with_messenger(self._plain)
             layer = self._squeezed if layer is self._plain else _squeeze(layer)
             layer = _edited(layer, _joins().edits(layer.text))
-            repeated = [(*match.span(), match[1]) for match in _REPEATED.finditer(layer.text)]
-            self._joined_ = _edited(layer, repeated)
+            if _MAYBE_REPEATED.search(layer.text):
+                repeated = [(*match.span(), match[1]) for match in _REPEATED.finditer(layer.text)]
+                layer = _edited(layer, repeated)
+            self._joined_ = layer
         return self._joined_
 
     @property
     def _drawn(self) -> _Layer:
         if self._drawn_ is None:
             layer = self._plain
-            found = [(*match.span(), _STAND_FOR[match[0]]) for match in _DRAWN.finditer(layer.text)]
-            self._drawn_ = _squeeze(_edited(layer, found)) if found else self._squeezed
+            if _MAYBE_DRAWN.search(layer.text):
+                found = [(*match.span(), PICTURES[match[0]]) for match in _DRAWN.finditer(layer.text)]
+                layer = _edited(layer, found)
+            self._drawn_ = self._squeezed if layer is self._plain else _squeeze(layer)
         return self._drawn_
 
     @property
@@ -454,11 +480,15 @@ class Folded:
         starts, ends = self._layer(view).bounds
         return starts[start], ends[end - 1]
 
+    def read_from(self, start: int, end: int) -> str:
+        """Return what a passage of the pinyin view was read from, as far as the text goes."""
+        layer = self._pinyin.below or self._plain
+        return layer.text[max(0, start) : end]
+
     def heard(self, start: int, end: int) -> tuple[str, bool]:
         """Return what a passage of the pinyin view was read from, and whether it was in Latin letters."""
-        layer = self._pinyin.below or self._plain
-        written = layer.text[start:end]
-        if layer is self._joined:
+        written = self.read_from(start, end)
+        if self._pinyin.below is self._joined:
             return written, False
         first, last = self.span(ViewName.PINYIN, start, end)
         return written, any(mark.isascii() and mark.isalpha() for mark in self.original[first:last])

@@ -11,7 +11,7 @@ Neighbours: `intake` and `screening` call it and record what it says; `policy` d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -20,14 +20,16 @@ import numpy as np
 from learning.bundle import Bundle
 from models.errors import CharterViolation
 from models.vocabulary import CLAUSES, Category, ReasonSource, Verdict
-from moderation.context import talks_about_words
+from moderation.context import gathers, says_little, talks_about_words
 from moderation.normalise import Folded, fold
 from moderation.policy import Evidence, Policy, decide, load_policy
 from moderation.protected import Breach, ProtectedText, described, load_suite
 from moderation.rulebook import Rulebook, activate, read_rulebook
-from moderation.rules import Span
+from moderation.rules import Hit, Rule, Span
 from moderation.settings import SHIPPED_RULEBOOKS, SHIPPED_SUITE, ModerationSettings
 
+BANDS: Final = "bands"
+BUNDLE: Final = "bundle"
 _CATEGORIES: Final = tuple(Category)
 _NO_CLASSIFIER: Final = "no-classifier"
 
@@ -49,6 +51,32 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds on top of rulebook, policy and bundle: an edition (`editions`), as a screener needs it.
+
+    `retired` rules are not heeded at all. `silent` rules, `policy` and `bundle` run in shadow: they are
+    asked about every post, and no verdict heeds them. `mark` names the edition in every screening.
+    """
+
+    mark: str = ""
+    retired: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+    policy: Policy | None = None
+    bundle: Bundle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What something that runs in shadow would have answered about a post. It changed nothing.
+
+    `subject` is a rule's id, `BANDS` for thresholds, or `BUNDLE` for a classifier.
+    """
+
+    subject: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the service says about one post. `probabilities` is empty where no classifier was loaded."""
 
@@ -59,6 +87,25 @@ class Outcome:
     rulebook: str
     bundle: str | None
     policy: str
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    """What the policy was given; it goes no further than intake."""
+    trials: tuple[Trial, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def hits(self) -> Sequence[Hit]:
+        """The rules that hit, the signals among them."""
+        return self.evidence.hits if self.evidence else ()
+
+
+def _unheeded(view: Folded, scores: Mapping[Category, float] | None) -> Evidence:
+    """Return what a post itself is evidence of, before any rule is heeded."""
+    return Evidence(
+        (),
+        scores,
+        about_words=talks_about_words(view),
+        gathers=gathers(view),
+        little=says_little(view),
+    )
 
 
 class Screener:
@@ -72,42 +119,102 @@ class Screener:
         When evidence asks for a person.
     bundle
         The classifier, or None: then every verdict is at least hold.
+    standing
+        Which rules are retired, and what runs in shadow.
     """
 
-    def __init__(self, rulebook: Rulebook, policy: Policy, bundle: Bundle | None) -> None:
+    def __init__(
+        self, rulebook: Rulebook, policy: Policy, bundle: Bundle | None, standing: Standing | None = None
+    ) -> None:
         self.rulebook = rulebook
         self.policy = policy
         self.bundle = bundle
+        self.standing = standing or Standing()
+
+    @property
+    def revision(self) -> str:
+        """Names exactly the rules that run: the packs' content, and the edition on top of it."""
+        return f"{self.rulebook.revision}{self.standing.mark}"
+
+    def pinned(self) -> "Screener":
+        """Return a screener that stays the same for the whole of a batch. This one does anyway."""
+        return self
 
     def screen(self, texts: Sequence[str]) -> list[Outcome]:
         """Return an outcome for each text, in the order of the texts."""
-        folded = [fold(text) for text in texts]
-        hits = [self.rulebook.hits(view) for view in folded]
-        probabilities = self._probabilities(texts, folded)
+        evidence, folded = self._evidence(texts)
+        outcomes = [self._outcome(one) for one in evidence]
+        trial = self.standing.bundle
+        if trial is None:
+            return outcomes
+        scores = _probabilities(trial, texts, folded)
         return [
-            self._outcome(Evidence(found, scores, about_words=talks_about_words(view)))
-            for found, scores, view in zip(hits, probabilities, folded, strict=True)
+            replace(
+                outcome,
+                trials=(
+                    *outcome.trials,
+                    Trial(BUNDLE, decide(replace(one, probabilities=found), self.policy).verdict),
+                ),
+            )
+            for outcome, one, found in zip(outcomes, evidence, scores, strict=True)
         ]
 
-    def _probabilities(
-        self, texts: Sequence[str], folded: Sequence[Folded]
-    ) -> list[Mapping[Category, float] | None]:
-        if self.bundle is None:
-            return [None] * len(texts)
-        if not texts:
-            return []
-        bare = {place: view.joined for place, view in enumerate(folded) if _is_disguised(view)}
-        scores = self.bundle.harms([*texts, *bare.values()])
-        result = np.array(scores[: len(texts)], dtype=np.float64)
-        for row, place in enumerate(bare, start=len(texts)):
-            result[place] = np.fmax(result[place], scores[row])
-        return [dict(zip(_CATEGORIES, row, strict=True)) for row in result.tolist()]
+    def evidence(self, texts: Sequence[str]) -> list[Evidence]:
+        """Return what the policy would be given about each text."""
+        return self._evidence(texts)[0]
+
+    def _evidence(self, texts: Sequence[str]) -> tuple[list[Evidence], list[Folded]]:
+        folded = [fold(text) for text in texts]
+        hits = [self.rulebook.hits(view) for view in folded]
+        probabilities = _probabilities(self.bundle, texts, folded)
+        return [
+            self._heeding(_unheeded(view, scores), found)
+            for found, scores, view in zip(hits, probabilities, folded, strict=True)
+        ], folded
+
+    def _heeding(self, evidence: Evidence, hits: Sequence[Hit]) -> Evidence:
+        """Return the evidence with further hits: of retired rules none, of silent ones set apart."""
+        standing = self.standing
+        if not (standing.retired or standing.silent):
+            return replace(evidence, hits=(*evidence.hits, *hits))
+        left = [hit for hit in hits if hit.rule.id not in standing.retired]
+        return replace(
+            evidence,
+            hits=(*evidence.hits, *(hit for hit in left if hit.rule.id not in standing.silent)),
+            silent=(*evidence.silent, *(hit for hit in left if hit.rule.id in standing.silent)),
+        )
+
+    @property
+    def behaviours(self) -> tuple[Rule, ...]:
+        """The rules that look at how posts come."""
+        return self.rulebook.behaviours
+
+    def reconsidered(self, outcome: Outcome, hits: Sequence[Hit]) -> Outcome:
+        """Return the outcome with further hits in evidence. An outcome without evidence stays as it is."""
+        if outcome.evidence is None:
+            return outcome
+        seen = self._outcome(self._heeding(outcome.evidence, hits))
+        kept = tuple(trial for trial in outcome.trials if trial.subject == BUNDLE)
+        return replace(seen, trials=(*seen.trials, *kept)) if kept else seen
+
+    def _trials(self, evidence: Evidence) -> tuple[Trial, ...]:
+        """Return what the silent rules, one by one, and the thresholds on trial would have answered."""
+        standing = self.standing
+        if not evidence.silent and standing.policy is None:
+            return ()
+        found = [
+            Trial(hit.rule.id, decide(replace(evidence, hits=(*evidence.hits, hit)), self.policy).verdict)
+            for hit in evidence.silent
+        ]
+        if standing.policy is not None:
+            found.append(Trial(BANDS, decide(evidence, standing.policy).verdict))
+        return tuple(found)
 
     def _outcome(self, evidence: Evidence) -> Outcome:
         decision = decide(evidence, self.policy)
         probabilities = evidence.probabilities
         reasons = [
-            Reason(ReasonSource.RULE, hit.rule.id, hit.rule.category, hit.rule.clause, hit.spans, None)
+            Reason(_source(hit), hit.rule.id, hit.rule.category, hit.rule.clause, hit.spans, None)
             for hit in decision.hits
         ]
         if probabilities is None:
@@ -124,10 +231,31 @@ class Screener:
             category=decision.category,
             reasons=tuple(sorted(reasons, key=lambda reason: reason.category is not decision.category)),
             probabilities=MappingProxyType({}) if probabilities is None else probabilities,
-            rulebook=self.rulebook.revision,
+            rulebook=self.revision,
             bundle=self.bundle.name if self.bundle else None,
             policy=self.policy.version,
+            evidence=evidence,
+            trials=self._trials(evidence),
         )
+
+
+def _probabilities(
+    bundle: Bundle | None, texts: Sequence[str], folded: Sequence[Folded]
+) -> list[Mapping[Category, float] | None]:
+    if bundle is None:
+        return [None] * len(texts)
+    if not texts:
+        return []
+    bare = {place: view.joined for place, view in enumerate(folded) if _is_disguised(view)}
+    scores = bundle.harms([*texts, *bare.values()])
+    result = np.array(scores[: len(texts)], dtype=np.float64)
+    for row, place in enumerate(bare, start=len(texts)):
+        result[place] = np.fmax(result[place], scores[row])
+    return [dict(zip(_CATEGORIES, row, strict=True)) for row in result.tolist()]
+
+
+def _source(hit: Hit) -> ReasonSource:
+    return ReasonSource.RULE if hit.rule.behaviour is None else ReasonSource.BEHAVIOUR
 
 
 def _is_disguised(view: Folded) -> bool:
@@ -146,8 +274,39 @@ def protected_breaches(screener: Screener, suite: Sequence[ProtectedText]) -> li
     ]
 
 
-def load_screener(settings: ModerationSettings, bundle: Bundle | None) -> Screener:
+def admitted(screener: Screener, suite: Sequence[ProtectedText]) -> Screener:
+    """Return a screener once its rules, thresholds and bundle have passed the door together.
+
+    What runs in shadow passes as if it counted: a rule that may not hold a text may not look for it either.
+
+    Raises
+    ------
+    ConfigurationError
+        If a rule fails a test of its own.
+    CharterViolation
+        If rules, thresholds or bundle would act on a protected text; the message names it.
+    """
+    standing = screener.standing
+    policies = [screener.policy] + ([standing.policy] if standing.policy else [])
+    for policy in policies:
+        activate(screener.rulebook, policy, suite, without=standing.retired)
+        # Whatever may come to hold together later has passed together.
+        for bundle in [screener.bundle] + ([standing.bundle] if standing.bundle else []):
+            if bundle is None:
+                continue
+            whole = Screener(screener.rulebook, policy, bundle, Standing(retired=standing.retired))
+            broken = protected_breaches(whole, suite)
+            if broken:
+                raise CharterViolation("protected texts would be acted upon:\n" + described(broken))
+    return screener
+
+
+def load_screener(
+    settings: ModerationSettings, bundle: Bundle | None, *, has_passed: bool = False
+) -> Screener:
     """Return a screener whose rulebook, thresholds and bundle have passed the door together.
+
+    `has_passed` says that the very same have passed before (`api/passes.py` knows), and spares it.
 
     Raises
     ------
@@ -159,8 +318,5 @@ def load_screener(settings: ModerationSettings, bundle: Bundle | None) -> Screen
     policy = load_policy(settings.policy)
     suite = load_suite(SHIPPED_SUITE)
     operator = [settings.operator_rulebooks] if settings.operator_rulebooks else []
-    screener = Screener(activate(read_rulebook([SHIPPED_RULEBOOKS], operator), policy, suite), policy, bundle)
-    broken = protected_breaches(screener, suite) if bundle is not None else []
-    if broken:
-        raise CharterViolation("protected texts would be acted upon:\n" + described(broken))
-    return screener
+    screener = Screener(read_rulebook([SHIPPED_RULEBOOKS], operator), policy, bundle)
+    return screener if has_passed else admitted(screener, suite)

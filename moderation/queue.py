@@ -1,13 +1,11 @@
-"""The review queue: what waits for a person, in which order, and who has it in hand.
+"""The review queue: what waits for a person, in which order, and how much of it.
 
-A list shows what a task is about and how urgent it is, and no text. Whoever opens a task takes it
-for ten minutes, sees the post, and stands in the audit log once for it. Two officers never have
-the same task in hand.
+A list shows what a task is about and how urgent it is, and no text. `scope` are the highest nodes of the
+tree that the caller may review; nothing outside is returned or counted. `care` are those at which the
+caller is trained for people in danger.
 
-`scope` are the highest nodes of the tree that the caller may review; nothing outside is returned,
-and a task outside is answered like one that does not exist.
-
-Neighbours: `screening` opens tasks; `review` decides them; `api/security.py` knows the scope.
+Neighbours: `screening` opens tasks; `order` has the conditions; `filters` narrows; `leases` puts a task into
+an officer's hands; `review` decides; `referrals` watches the lanes; `api/security.py` knows the scope.
 """
 
 from collections.abc import Sequence
@@ -19,15 +17,16 @@ import sqlalchemy as sa
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from models import audit
-from models.errors import Conflict, NotFound
-from models.organisation import under
-from models.post import Post, PostRevision
+from models.post import Post
 from models.review import ReviewTask
-from models.screening import Screening
-from models.vocabulary import Category, PostKind, TaskState, Verdict
+from models.vocabulary import Category, PostKind, Verdict
+from moderation import blind, order
+from moderation.filters import NO_FILTER, QueueFilter
+from moderation.order import ORDER, behind, is_leased, open_tasks
 
-LEASE: Final = timedelta(minutes=10)
+EXACT: Final = 5_000
+STANDS: Final = timedelta(seconds=10)
+MOST_KEPT: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,7 @@ class QueueItem:
     overdue: bool
     leased_by: str | None
     version: int
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +59,6 @@ class QueueCounts:
     by_urgency: dict[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedTask:
-    """A task in somebody's hands, with the post's text and what the machine said about it."""
-
-    task: ReviewTask
-    post: Post
-    text: str
-    screening: Screening
-
-    @property
-    def reasons(self) -> list[dict[str, Any]]:
-        """The machine's reasons, with spans in the text."""
-        return self.screening.reasons
-
-
-def within(column: Any, scope: Sequence[str]) -> sa.ColumnElement[bool]:  # noqa: ANN401 - any mapped path column
-    """Return the condition that a path lies in the scope; an empty scope holds nothing."""
-    return sa.or_(sa.false(), *(under(column, root) for root in scope))
-
-
 def waiting(
     session: Session,
     scope: Sequence[str],
@@ -86,16 +66,33 @@ def waiting(
     now: datetime,
     category: Category | None = None,
     urgency: int | None = None,
+    sought: QueueFilter = NO_FILTER,
+    care: Sequence[str] | None = None,
+    after: str | None = None,
+    free_for: str | None = None,
     limit: int = 50,
     offset: int = 0,
 ) -> list[QueueItem]:
-    """Return the waiting tasks in the order in which they should be taken: most urgent, then oldest."""
+    """Return the waiting tasks in the order in which they should be taken.
+
+    Parameters
+    ----------
+    free_for
+        An officer: what lies in somebody else's hands is left out.
+    after
+        The id of the last task of the page before; it need not wait any longer. Unlike `offset` it
+        skips and repeats nothing while the queue moves.
+    """
     wanted = (
-        select(ReviewTask, Post, Screening.verdict)
+        select(ReviewTask, Post)
         .join(Post, col(Post.id) == col(ReviewTask.post_id))
-        .join(Screening, col(Screening.id) == col(ReviewTask.screening_id))
-        .where(*_open(scope, category, urgency))
-        .order_by(*_ORDER)
+        .where(
+            *open_tasks(session, scope, care, category, urgency),
+            *sought.conditions(now),
+            *behind(session, after),
+            *(() if free_for is None else (order.free_for(free_for, now),)),
+        )
+        .order_by(*ORDER)
         .limit(limit)
         .offset(offset)
     )
@@ -107,19 +104,22 @@ def waiting(
             organisation=task.organisation,
             place=post.place,
             category=task.category,
-            verdict=Verdict(verdict),
+            verdict=blind.shown_verdict(task.category),
             urgency=task.urgency,
             created_at=task.created_at,
             due_at=task.due_at,
             overdue=task.due_at < now,
-            leased_by=task.leased_by if _is_leased(task, now) else None,
+            leased_by=task.leased_by if is_leased(task, now) else None,
             version=task.version,
+            rule=task.rule,
         )
-        for task, post, verdict in session.exec(wanted)
+        for task, post in session.exec(wanted)
     ]
 
 
-def counts(session: Session, scope: Sequence[str], *, now: datetime) -> QueueCounts:
+def counts(
+    session: Session, scope: Sequence[str], *, now: datetime, care: Sequence[str] | None = None
+) -> QueueCounts:
     """Return how much waits within the scope."""
     rows = session.exec(
         select(
@@ -128,7 +128,7 @@ def counts(session: Session, scope: Sequence[str], *, now: datetime) -> QueueCou
             func.count(),
             func.sum(sa.case((col(ReviewTask.due_at) < now, 1), else_=0)),
         )
-        .where(*_open(scope))
+        .where(*open_tasks(session, scope, care))
         .group_by(col(ReviewTask.category), col(ReviewTask.urgency))
     ).all()
     by_category: dict[Category | None, int] = {}
@@ -145,147 +145,82 @@ def counts(session: Session, scope: Sequence[str], *, now: datetime) -> QueueCou
     )
 
 
-def lease(session: Session, task_id: str, officer: str, scope: Sequence[str], *, now: datetime) -> OpenedTask:
-    """Take a task in hand for ten minutes, or for ten more if it is in this officer's hands.
+class LastCounts:
+    """What was counted last, by who asked from where, for pages that follow one another quickly.
 
-    Raises
-    ------
-    NotFound
-        If there is no such task within the scope.
-    Conflict
-        If it is decided, withdrawn, or in somebody else's hands.
+    To count a hundred thousand takes longer than to decide about one. Where more than `EXACT` wait,
+    a count stands for `STANDS`, in which nobody would see it change; below that every count is exact.
+    Safe to ask from any thread.
     """
-    return _take(session, locked(session, task_id, scope), officer, now)
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[tuple[str, ...], tuple[str, ...] | None], tuple[datetime, QueueCounts]] = {}
+
+    def counts(
+        self, session: Session, scope: Sequence[str], *, now: datetime, care: Sequence[str] | None = None
+    ) -> QueueCounts:
+        """Return how much waits within the scope, as `counts` does."""
+        asked = tuple(scope), None if care is None else tuple(care)
+        at, last = self._found.get(asked, (now, None))
+        if last is not None and last.total > EXACT and at <= now < at + STANDS:
+            return last
+        found = counts(session, scope, now=now, care=care)
+        if len(self._found) >= MOST_KEPT:
+            self._found.clear()
+        self._found[asked] = now, found
+        return found
 
 
-def next_task(
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How much of what is sought waits, by organisation, kind, rule and place; most first.
+
+    Kinds and places are empty where more than `MOST_POSTS` wait: a narrower filter counts them.
+    """
+
+    total: int
+    organisations: dict[str, int]
+    kinds: dict[PostKind, int]
+    rules: dict[str, int]
+    places: dict[str, int]
+
+
+MOST_FACETS: Final = 12
+MOST_POSTS: Final = 10_000
+"""Waiting posts up to which they are counted by kind and place too."""
+
+
+def facets(
     session: Session,
     scope: Sequence[str],
-    officer: str,
     *,
     now: datetime,
-    category: Category | None = None,
-    urgency: int | None = None,
-) -> OpenedTask | None:
-    """Take the task that should be looked at next, or None if nothing is free.
+    sought: QueueFilter = NO_FILTER,
+    care: Sequence[str] | None = None,
+) -> Facets:
+    """Count what is sought within the scope."""
+    wanted = [*open_tasks(session, scope, care), *sought.conditions(now)]
 
-    What this officer already has in hand comes in its own place in the order, so a page that is
-    loaded again shows the same task.
-    """
-    task = session.exec(
-        select(ReviewTask)
-        .where(
-            *_open(scope, category, urgency),
-            sa.or_(
-                col(ReviewTask.leased_until).is_(None),
-                col(ReviewTask.leased_until) <= now,
-                col(ReviewTask.leased_by) == officer,
-            ),
-        )
-        .order_by(*_ORDER)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).first()
-    return _take(session, task, officer, now) if task else None
+    def tally(column: Any) -> dict[Any, int]:  # noqa: ANN401 - a mapped column
+        count = func.count().label("count")
+        counted = select(column, count).select_from(ReviewTask)
+        if column.class_ is Post:
+            counted = counted.join(Post, col(Post.id) == col(ReviewTask.post_id))
+        rows = session.exec(
+            counted.where(*wanted, col(column).is_not(None))
+            .group_by(column)
+            .order_by(count.desc(), column)
+            .limit(MOST_FACETS)
+        ).all()
+        return dict(rows)
 
-
-def release(session: Session, task_id: str, officer: str, scope: Sequence[str], *, now: datetime) -> None:
-    """Give a task back undecided. Giving back what one does not have in hand does nothing.
-
-    Raises
-    ------
-    NotFound
-        If there is no such task within the scope.
-    """
-    task = locked(session, task_id, scope)
-    if task.state is TaskState.OPEN and task.leased_by == officer and _is_leased(task, now):
-        task.leased_by = task.leased_until = None
-        task.version += 1
-        session.add(task)
-        session.flush()
-
-
-def locked(session: Session, task_id: str, scope: Sequence[str]) -> ReviewTask:
-    """Return a task of any state, with its post and its row locked.
-
-    Raises
-    ------
-    NotFound
-        If there is none within the scope.
-    """
-    found = session.exec(
-        select(ReviewTask.post_id).where(
-            col(ReviewTask.id) == task_id, within(ReviewTask.organisation, scope)
-        )
-    ).first()
-    if found is None:
-        raise NotFound("there is no such task")
-    # The post first, then its task, then the audit log: an edit and a deletion lock in this order too.
-    session.exec(
-        select(Post).where(col(Post.id) == found).with_for_update().execution_options(populate_existing=True)
-    ).one()
-    return session.exec(
-        select(ReviewTask)
-        .where(col(ReviewTask.id) == task_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
-
-
-def refuse_unless_free(task: ReviewTask, officer: str, now: datetime) -> None:
-    """Refuse a task that is over, or in somebody else's hands.
-
-    Raises
-    ------
-    Conflict
-        Code `task_closed` or `task_leased`.
-    """
-    if task.state is not TaskState.OPEN:
-        raise Conflict("the task is over", code="task_closed", state=task.state.value)
-    if _is_leased(task, now) and task.leased_by != officer:
-        raise Conflict("somebody else has the task in hand", code="task_leased")
-
-
-_ORDER: Final = (col(ReviewTask.urgency), col(ReviewTask.created_at), col(ReviewTask.id))
-
-
-def _open(
-    scope: Sequence[str], category: Category | None = None, urgency: int | None = None
-) -> list[sa.ColumnElement[bool]]:
-    found = [col(ReviewTask.state) == TaskState.OPEN, within(ReviewTask.organisation, scope)]
-    if category is not None:
-        found.append(col(ReviewTask.category) == category)
-    if urgency is not None:
-        found.append(col(ReviewTask.urgency) == urgency)
-    return found
-
-
-def _is_leased(task: ReviewTask, now: datetime) -> bool:
-    return task.leased_until is not None and task.leased_until > now
-
-
-def _take(session: Session, task: ReviewTask, officer: str, now: datetime) -> OpenedTask:
-    refuse_unless_free(task, officer, now)
-    post = session.get_one(Post, task.post_id)
-    screening = session.get_one(Screening, task.screening_id)
-    text = session.exec(
-        select(PostRevision.text).where(
-            col(PostRevision.post_id) == post.id, col(PostRevision.revision) == screening.revision
-        )
-    ).first()
-    if not (_is_leased(task, now) and task.leased_by == officer):
-        task.leased_by = officer
-        task.version += 1
-        audit.record(
-            session,
-            now,
-            actor=f"account:{officer}",
-            action="post.viewed",
-            subject=f"post:{post.id}",
-            organisation=post.organisation,
-            details={"task": task.id, "revision": screening.revision},
-        )
-    task.leased_until = now + LEASE
-    session.add(task)
-    session.flush()
-    return OpenedTask(task, post, text or "", screening)
+    total = session.exec(select(func.count()).select_from(ReviewTask).where(*wanted)).one()
+    # What stands at the posts is looked up one by one, which takes too long for very many.
+    few = total <= MOST_POSTS
+    return Facets(
+        total=total,
+        organisations=tally(ReviewTask.organisation),
+        kinds={PostKind(kind): count for kind, count in tally(Post.kind).items()} if few else {},
+        rules=tally(ReviewTask.rule),
+        places=tally(Post.place) if few else {},
+    )

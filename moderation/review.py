@@ -1,39 +1,74 @@
-"""An officer's decision about one post in the queue.
+"""An officer's decision about one post in the queue, or about many that say the same.
 
 A publish restores what was held. A remove names a category of the closed list and a reason, and
 the author is told. A refer hands a person in danger to people who help; the post stays up. Each
 decision is on record with what the machine had said, in the audit log, and told to the platform.
+All of it is written in one transaction, and nothing of it leaves for half a minute: until then
+`undo` takes it back.
 
 Refuses: to decide twice, over somebody else's lease, or about a version that the officer did not
-see.
+see; and to decide about people in danger in bulk.
 
-Neighbours: `queue` finds and leases; `statements` tells the author; `appeals` is the way back.
+Neighbours: `queue` finds and leases; `undo` takes back; `statements` tells the author; `appeals` is
+the way back afterwards; `rulings` carries out what may be decided.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from models import audit
-from models.errors import InvalidInput, StaleVersion
-from models.outbox import tell_platform
+from models.base import new_id
+from models.errors import Conflict, InvalidInput, NotFound, NotPermitted, StaleVersion
 from models.post import Post
-from models.review import Decision, Statement
+from models.review import Decision, ReviewTask
 from models.screening import Screening
-from models.vocabulary import CLAUSES, HARMS, Action, Category, PostState, TaskState, Topic
-from moderation import queue, statements
-from moderation.drafts import text_fault
-from moderation.screening import close
+from models.vocabulary import Action, Category, PostState
+from moderation import (
+    blind,
+    leases,
+    locks,
+    second_reading,
+)
+from moderation.changes import change_of
+from moderation.rulings import Ruling, carry_out, carry_out_all
 
-REASON_LIMIT: Final = 2_000
+UNDO: Final = timedelta(seconds=30)
+"""How long a decision stays inside."""
 
-STATE_AFTER: Final = {
-    Action.PUBLISH: PostState.PUBLISHED,
-    Action.REMOVE: PostState.REMOVED,
-    Action.REFER: PostState.REFERRED,
-}
+LONGEST_UNDO: Final = timedelta(minutes=10)
+"""More than any setting lets a decision stay inside."""
+
+AT_ONCE: Final = 200
+"""Posts in one bulk decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A task, and the version of it that the officer saw."""
+
+    task_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A task that a bulk decision left alone, and why."""
+
+    task_id: str
+    code: str
+    changed: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What one decision about many posts did. `batch` undoes all of it."""
+
+    batch: str
+    decided: list[Decision] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
 
 def decide(
@@ -47,117 +82,213 @@ def decide(
     now: datetime,
     category: Category | None = None,
     reason: str = "",
+    care: Sequence[str] | None = None,
+    undo: timedelta = UNDO,
 ) -> Decision:
     """Decide about one waiting post.
 
-    `officer` is the id of the account; `version` is the task's version that the officer saw.
+    A removal that needs a second officer is put before one: nothing is changed, and the decision that is
+    returned has `second` and is no row. `officer` is the id of the account; `version` is the task's version
+    that the officer saw; for `undo` long nothing leaves.
 
     Raises
     ------
     NotFound
         If there is no such task within the scope.
+    NotPermitted
+        `care_only`, if it is for those who are trained for people in danger.
     InvalidInput
         If a removal names no harm or no reason, or the reason is not fit to be shown.
     Conflict
         If the task is over (`task_closed`) or in somebody else's hands (`task_leased`).
     StaleVersion
-        If the task changed since the officer saw it.
+        If the task changed since the officer saw it. All three tell in `changed` what, who and when.
     """
-    _check(action, category, reason)
-    task = queue.locked(session, task_id, scope)
-    queue.refuse_unless_free(task, officer, now)
-    if task.version != version:
-        raise StaleVersion("the task changed since you opened it", field="/version", current=task.version)
-    post = session.get_one(Post, task.post_id)
-    screening = session.get_one(Screening, task.screening_id)
-    decision = Decision(
-        task_id=task.id,
-        post_id=post.id,
-        revision=screening.revision,
-        screening_id=screening.id,
-        account_id=officer,
-        action=action,
-        category=_category(action, category),
-        reason=reason.strip(),
-        machine_verdict=screening.verdict,
-        decided_at=now,
+    ruling = Ruling(action, category, reason)
+    task = _fit(session, Seen(task_id, version), officer, scope=scope, care=care, now=now)
+    return _decide(session, task, officer, ruling, now=now, leaves_at=now + undo)
+
+
+def decide_many(
+    session: Session,
+    seen: Sequence[Seen],
+    officer: str,
+    ruling: Ruling,
+    *,
+    scope: Sequence[str],
+    now: datetime,
+    care: Sequence[str] | None = None,
+    undo: timedelta = UNDO,
+) -> Bulk:
+    """Decide alike about many waiting posts; each keeps its own record, reason and statement.
+
+    What cannot be decided is left as it is and listed. `ruling` is made and checked once.
+
+    Raises
+    ------
+    InvalidInput
+        If there are none, or more than `AT_ONCE`.
+    """
+    if not 1 <= len(seen) <= AT_ONCE:
+        raise InvalidInput(f"one to {AT_ONCE} posts at once", code="out_of_range", field="/tasks")
+    done = Bulk(new_id())
+    chosen = _fit_among(session, seen, officer, done, scope=scope, care=care, now=now)
+    tasks = [task for task, _ in chosen]
+    posts = {post.id: post for _, post in chosen}
+    samples = blind.samples_of(session, [task.id for task in tasks])
+    second = second_reading.needed_among(
+        session, list(posts.values()), ruling.action, ruling.category, at_once=len(seen)
     )
-    session.add(decision)
-    close(task, TaskState.DECIDED, now)
-    post.state, post.category = STATE_AFTER[action], decision.category
-    post.version += 1
-    session.add_all([task, post])
-    session.flush()
-    statement = None
-    statements.withdraw(
-        session, post, now=now, restriction=statements.HELD if action is Action.REMOVE else None
+    plain = [task for task in tasks if task.id not in samples and task.post_id not in second]
+    leaves_at = now + undo
+    done.decided.extend(
+        carry_out_all(session, plain, officer, ruling, now=now, leaves_at=leaves_at, batch=done.batch)
     )
-    if action is Action.REMOVE and category is not None:
-        statement = statements.issue(
-            session,
-            post,
-            screening,
-            category=category,
-            reason=decision.reason,
-            decision=decision,
-            now=now,
+    for task in tasks:
+        if task.id in samples or task.post_id in second:
+            done.decided.append(
+                _decide(
+                    session,
+                    task,
+                    officer,
+                    ruling,
+                    now=now,
+                    leaves_at=leaves_at,
+                    batch=done.batch,
+                    at_once=len(seen),
+                )
+            )
+    # In an order that tells nothing of which were decided apart.
+    done.decided.sort(key=lambda decision: decision.task_id or "")
+    return done
+
+
+def _fit_among(
+    session: Session,
+    seen: Sequence[Seen],
+    officer: str,
+    done: Bulk,
+    *,
+    scope: Sequence[str],
+    care: Sequence[str] | None,
+    now: datetime,
+) -> list[tuple[ReviewTask, Post]]:
+    """Lock the tasks that this officer may decide about as they saw them; refuse the others in `done`."""
+    found = locks.locked_many(session, [one.task_id for one in seen], scope, care=care)
+    fit: dict[str, tuple[ReviewTask, Post]] = {}
+    for one in sorted(seen, key=lambda task: task.task_id):
+        try:
+            if one.task_id in found.refused:
+                raise found.refused[one.task_id]
+            task = found.tasks[one.task_id]
+            _refuse_unfit(session, task, one, officer, now)
+        except (Conflict, NotFound, NotPermitted) as error:
+            done.refused.append(Refused(one.task_id, error.problem_code, error.extra.get("changed")))
+            continue
+        if task.category is Category.SELF_HARM:
+            done.refused.append(Refused(one.task_id, "one_by_one"))
+        elif one.task_id in fit:
+            done.refused.append(Refused(one.task_id, "task_closed"))
+        else:
+            fit[one.task_id] = task, found.posts[task.post_id]
+    return list(fit.values())
+
+
+def pending(session: Session, post: Post, now: datetime) -> Decision | None:
+    """Return the decision about a post that has not left yet, if its state is still of that decision."""
+    found = session.exec(
+        select(Decision).where(col(Decision.post_id) == post.id, col(Decision.leaves_at) > now)
+    ).first()
+    if found is None or found.before is None or post.version != found.before["post_version"] + 1:
+        return None
+    return found
+
+
+def state_outside(session: Session, post: Post, now: datetime) -> PostState:
+    """Return where a post stands for anybody outside: as before a decision that can still be undone."""
+    found = pending(session, post, now)
+    return PostState(found.before["state"]) if found is not None and found.before else post.state
+
+
+def _fit(
+    session: Session,
+    seen: Seen,
+    officer: str,
+    *,
+    scope: Sequence[str],
+    care: Sequence[str] | None,
+    now: datetime,
+) -> ReviewTask:
+    """Return a task, locked, that this officer may decide about as they saw it."""
+    task = locks.locked(session, seen.task_id, scope, care=care)
+    _refuse_unfit(session, task, seen, officer, now)
+    return task
+
+
+def _refuse_unfit(session: Session, task: ReviewTask, seen: Seen, officer: str, now: datetime) -> None:
+    leases.refuse_unless_free(session, task, officer, now)
+    if task.version != seen.version:
+        raise StaleVersion(
+            "the task changed since you opened it",
+            field="/version",
+            current=task.version,
+            changed=change_of(session, task, officer, now).document(),
         )
-    _tell(session, post, decision, statement, now)
-    return decision
 
 
-def _check(action: Action, category: Category | None, reason: str) -> None:
-    if action is Action.REMOVE and category not in HARMS:
-        raise InvalidInput("a removal names a category of harm", code="required", field="/category")
-    if reason.strip() or action is Action.REMOVE:
-        fault = text_fault(reason, "/reason", REASON_LIMIT)
-        if fault is not None:
-            raise InvalidInput(f"reason: {fault.detail}", code=fault.code, field=fault.field)
-
-
-def _category(action: Action, category: Category | None) -> Category | None:
-    if action is Action.REFER:
-        return Category.SELF_HARM
-    return category if action is Action.REMOVE else None
-
-
-def _tell(
-    session: Session, post: Post, decision: Decision, statement: Statement | None, now: datetime
-) -> None:
-    audit.record(
+def _decide(
+    session: Session,
+    task: ReviewTask,
+    officer: str,
+    ruling: Ruling,
+    *,
+    now: datetime,
+    leaves_at: datetime,
+    batch: str | None = None,
+    at_once: int = 1,
+) -> Decision:
+    """Carry a ruling out, put it before a second officer, or take it as the answer about a sample."""
+    post = session.get_one(Post, task.post_id)
+    why = second_reading.needed(session, post, ruling.action, ruling.category, at_once=at_once)
+    sample = blind.sample_of(session, task.id)
+    if sample is not None:
+        decision = None
+        if blind.takes_effect(sample, post, ruling.action):
+            decision = carry_out(session, task, officer, ruling, now=now, leaves_at=leaves_at, batch=batch)
+        return blind.answer(
+            session,
+            task,
+            sample,
+            officer,
+            action=ruling.action,
+            category=ruling.recorded,
+            reason=ruling.reason.strip(),
+            now=now,
+            leaves_at=leaves_at,
+            batch=batch,
+            decision=decision,
+            looks_second=new_id() if why else None,
+        )
+    if why is None or ruling.category is None:
+        return carry_out(session, task, officer, ruling, now=now, leaves_at=leaves_at, batch=batch)
+    reading = second_reading.propose(
         session,
-        now,
-        actor=f"account:{decision.account_id}",
-        action="post.decided",
-        subject=f"post:{post.id}",
-        organisation=post.organisation,
-        details={
-            "decision": decision.id,
-            "action": decision.action.value,
-            "category": decision.category.value if decision.category else None,
-            "revision": decision.revision,
-            "machine_verdict": decision.machine_verdict.value,
-        },
-    )
-    tell_platform(
-        session,
-        post.source,
-        Topic.POST_DECIDED,
-        post.id,
-        payload={
-            "post": post.id,
-            "source": post.source,
-            "external_id": post.external_id,
-            "revision": decision.revision,
-            "action": decision.action.value,
-            "state": post.state.value,
-            "category": decision.category.value if decision.category else None,
-            "clause": CLAUSES[decision.category].number if decision.category else None,
-            "passages": statement.passages if statement else [],
-            "statement": statements.link(statement) if statement else None,
-            "decided_at": decision.decided_at.isoformat(),
-        },
+        task,
+        officer,
+        why,
+        category=ruling.category,
+        reason=ruling.reason.strip(),
         now=now,
-        occurrence=decision.id,
+        batch=batch,
     )
-    session.flush()
+    return second_reading.as_decision(
+        task,
+        session.get_one(Screening, task.screening_id),
+        officer,
+        ruling.action,
+        ruling.category,
+        reason=reading.reason,
+        now=now,
+        second=reading.id,
+        batch=batch,
+    )

@@ -2,26 +2,30 @@
 
 A rule is a block of alternatives (terms, patterns, detectors), groups that must meet (`all_of`),
 or both; exceptions in the context take a hit back. The meeting place is one sentence, or a window
-of so many letters. Everything is judged on the post alone: nothing here knows an author, a thread
-or a clock, and nothing here decides what happens to the post.
+of so many letters. What a post says is judged on the post alone; a rule on behaviour is given what
+was seen before. Nothing here knows a database or a clock, or decides what happens to the post.
 
-Neighbours: `rulebook` loads rules, `lexicon` finds terms, `privacy` finds contacts, `policy` decides.
+Neighbours: `rulebook` loads rules, `lexicon` finds terms, `privacy` finds contacts, `behaviour` counts
+posts, `policy` decides.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Final
 
 import re2
+from ahocorasick_rs import AhoCorasick
 
 from models.vocabulary import Category
+from moderation.behaviour import Behaviour, Sighting, is_conspicuous
 from moderation.lexicon import Lexicon, Term
 from moderation.normalise import Folded, ViewName, sentence_bounds
 from moderation.privacy import Finding, Kind, Owner, findings
+from moderation.required import required_words
 
 Span = tuple[int, int]
 
@@ -47,6 +51,18 @@ class Detector:
         return finding.kind in self.kinds and finding.owner in self.owners
 
 
+PATTERN_VIEWS: Final = frozenset({ViewName.PLAIN, ViewName.SQUEEZED, ViewName.JOINED, ViewName.DRAWN})
+"""The views that a pattern may name: those that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A pattern in RE2 syntax and the views it is looked for in, the plain one always among them."""
+
+    source: str
+    views: frozenset[ViewName] = frozenset({ViewName.PLAIN})
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Alternatives of which one is enough. Terms and patterns are places in the rulebook's lists."""
@@ -60,8 +76,26 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """A test of a rule on behaviour: posts that come evenly within some minutes.
+
+    The texts and the authors take turns. Whether the rule hits is asked of the last post.
+    """
+
+    say: tuple[str, ...]
+    times: int
+    minutes: int
+    authors: int
+    must_hit: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """One published rule, compiled. `operator` marks a rule that can at most hold."""
+    """One published rule, compiled. `operator` marks a rule that can at most hold.
+
+    A rule with a `behaviour` has no groups: it looks at how a post comes. Of the exceptions it has
+    `unless_anywhere` alone.
+    """
 
     id: str
     pack: str
@@ -81,6 +115,8 @@ class Rule:
     must_miss: tuple[str, ...] = ()
     operator: bool = False
     line: int = 0
+    behaviour: Behaviour | None = None
+    scenes: tuple[Scene, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +150,7 @@ class _Post:
         self.folded = folded
         self._matches = matches
         self._patterns = patterns
+        self.possible = patterns.possible(folded)
         self._term_spans: dict[int, tuple[Span, ...]] = {}
         self._pattern_spans: dict[int, tuple[Span, ...]] = {}
 
@@ -136,17 +173,30 @@ class _Post:
     def sentence(self, span: Span) -> int:
         return bisect_right(self._ends, span[0])
 
+    def sentences(self, span: Span) -> range:
+        """Return the sentences that a span touches: a quotation may hold several."""
+        first = self.sentence(span)
+        return range(first, max(first, bisect_left(self._ends, span[1] - 1)) + 1)
+
     def distance(self, one: Span, other: Span) -> int:
         """Letters between two spans; 0 if they touch or overlap."""
         first, second = sorted((one, other))
         return max(0, self._letters[second[0]] - self._letters[first[1]])
 
+    def may_have(self, group: Group) -> bool:
+        """Tell, cheaply, whether a group can have a member here."""
+        return bool(
+            group.detectors
+            or not group.terms.isdisjoint(self._matches)
+            or not group.patterns.isdisjoint(self.possible)
+        )
+
     def spans(self, group: Group) -> Iterator[Span]:
         # Asked of the few that were found and not of the many that a group may hold.
         for term in group.terms.intersection(self._matches):
             yield from self._of_term(term)
-        for pattern in group.patterns:
-            yield from self._of_pattern(pattern)
+        for pattern in group.patterns.intersection(self.possible):
+            yield from self.of_pattern(pattern)
         if group.detectors:
             for finding in self.findings:
                 if any(detector.accepts(finding) for detector in group.detectors):
@@ -159,38 +209,61 @@ class _Post:
             )
         return self._term_spans[term]
 
-    def _of_pattern(self, pattern: int) -> tuple[Span, ...]:
+    def of_pattern(self, pattern: int) -> tuple[Span, ...]:
         if pattern not in self._pattern_spans:
-            found = self._patterns.places(pattern, self.folded.plain)
             self._pattern_spans[pattern] = tuple(
-                self.folded.span(ViewName.PLAIN, start, end) for start, end in found
+                {
+                    self.folded.span(view, start, end)
+                    for view, start, end in self._patterns.places(pattern, self.folded)
+                }
             )
         return self._pattern_spans[pattern]
 
 
-def _compiled_set(sources: Sequence[str]) -> Any:  # noqa: ANN401 - re2 has no types
-    together = re2.Set.SearchSet()
-    for source in sources:
-        together.Add(source)
-    together.Compile()
-    return together
-
-
 class _Patterns:
-    """Patterns in a linear-time engine; one pass says which of them occur."""
+    """Patterns in a linear-time engine, each tried only where one of its required words occurs."""
 
-    def __init__(self, sources: Sequence[str]) -> None:
-        self._compiled = [re2.compile(source) for source in sources]
-        self._set = _compiled_set(sources) if sources else None
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._views = [pattern.views for pattern in patterns]
+        self._compiled = [re2.compile(pattern.source) for pattern in patterns]
+        by_word: dict[str, set[int]] = defaultdict(set)
+        self._always: set[int] = set()
+        for place, pattern in enumerate(patterns):
+            words = required_words(pattern.source)
+            if words is None:
+                self._always.add(place)
+            for word in words or ():
+                by_word[word].add(place)
+        self._by_word = [frozenset(places) for places in by_word.values()]
+        self._words = AhoCorasick(list(by_word)) if by_word else None
 
-    def occurring(self, text: str) -> Sequence[int]:
-        if self._set is None:
-            return ()
-        found: Sequence[int] = self._set.Match(text) or ()  # re2 says None where nothing matches
+    def possible(self, folded: Folded) -> set[int]:
+        """Return the patterns that may occur: those without required words, and those with one in a view."""
+        found = set(self._always)
+        if self._words is not None:
+            for text in dict.fromkeys((folded.plain, folded.squeezed, folded.joined, folded.drawn)):
+                for word, _, _ in self._words.find_matches_as_indexes(text, overlapping=True):
+                    found |= self._by_word[word]
         return found
 
-    def places(self, index: int, text: str) -> list[Span]:
-        return [match.span() for match in self._compiled[index].finditer(text) if match.end() > match.start()]
+    def places(self, index: int, folded: Folded) -> Iterator[tuple[ViewName, int, int]]:
+        """Give the places of a pattern in each of its views."""
+        compiled = self._compiled[index]
+        seen: set[str] = set()
+        for view in _IN_ORDER:
+            text = folded.text(view) if view in self._views[index] else None
+            if text is None or text in seen:
+                continue
+            seen.add(text)
+            for match in compiled.finditer(text):
+                if match.end() > match.start():
+                    yield view, *match.span()
+
+
+_IN_ORDER: Final = (ViewName.PLAIN, ViewName.SQUEEZED, ViewName.JOINED, ViewName.DRAWN)
+
+
+_RARER_BY_LETTER: Final = 10
 
 
 class RuleMatcher:
@@ -203,10 +276,10 @@ class RuleMatcher:
     terms
         The terms of all rules.
     patterns
-        The patterns of all rules, in RE2 syntax.
+        The patterns of all rules.
     """
 
-    def __init__(self, rules: Sequence[Rule], terms: Sequence[Term], patterns: Sequence[str]) -> None:
+    def __init__(self, rules: Sequence[Rule], terms: Sequence[Term], patterns: Sequence[Pattern]) -> None:
         self.rules = tuple(rules)
         self._lexicon = Lexicon(terms)
         self._patterns = _Patterns(patterns)
@@ -214,10 +287,10 @@ class RuleMatcher:
         by_pattern: dict[int, set[int]] = defaultdict(set)
         detected: set[int] = set()
         for place, rule in enumerate(self.rules):
-            # One group is enough to make a rule a candidate; one without detectors is cheapest to see.
-            key = min(
-                rule.groups, key=lambda group: (bool(group.detectors), len(group.patterns), len(group.terms))
-            )
+            if not rule.groups:
+                continue
+            # One group is enough to make a rule a candidate: the one that the fewest posts will have.
+            key = min(rule.groups, key=self._expected)
             for term in key.terms:
                 by_term[term].add(place)
             for pattern in key.patterns:
@@ -227,21 +300,33 @@ class RuleMatcher:
         self._by_term = {term: frozenset(places) for term, places in by_term.items()}
         self._by_pattern = {pattern: frozenset(places) for pattern, places in by_pattern.items()}
         self._detected = frozenset(detected)
+        self._behaviours = tuple(rule for rule in self.rules if rule.behaviour is not None)
+
+    def _expected(self, group: Group) -> float:
+        """Return a guess, for comparing groups, at how many posts have a member: short words are common."""
+        terms = sum(1.0 / _RARER_BY_LETTER ** len(self._lexicon.terms[term].text) for term in group.terms)
+        return float(terms) + len(group.patterns) / 100 + len(group.detectors)
+
+    def conspicuous(self, folded: Folded, post: Sighting, seen: Sequence[Sighting]) -> tuple[Hit, ...]:
+        """Return the rules on behaviour that a post breaks after what was seen before it."""
+        found = [
+            rule for rule in self._behaviours if rule.behaviour and is_conspicuous(rule.behaviour, post, seen)
+        ]
+        if not found:
+            return ()
+        context = _Post(folded, self._matches(folded)[0], self._patterns)
+        whole = ((0, len(folded.original)),)
+        return tuple(
+            Hit(rule, whole) for rule in found if not any(True for _ in context.spans(rule.unless_anywhere))
+        )
 
     def hits(self, folded: Folded) -> tuple[Hit, ...]:
-        """Return the rules that a post breaks, in the order of the rulebook."""
-        matches: dict[int, list[tuple[ViewName, int, int]]] = {}
-        candidates: set[int] = set()
-        for match in self._lexicon.find(folded):
-            known = matches.get(match.term)
-            if known is None:
-                matches[match.term] = [(match.view, match.start, match.end)]
-                candidates |= self._by_term.get(match.term, frozenset())
-            else:
-                known.append((match.view, match.start, match.end))
-        for pattern in self._patterns.occurring(folded.plain):
-            candidates |= self._by_pattern.get(pattern, frozenset())
+        """Return the rules that a post breaks by what it says, in the order of the rulebook."""
+        matches, candidates = self._matches(folded)
         post = _Post(folded, matches, self._patterns)
+        for pattern in post.possible.intersection(self._by_pattern):
+            if post.of_pattern(pattern):
+                candidates |= self._by_pattern[pattern]
         if self._detected and post.findings:
             candidates |= self._detected
         hits: list[Hit] = []
@@ -251,9 +336,24 @@ class RuleMatcher:
                 hits.append(Hit(self.rules[place], spans))
         return tuple(hits)
 
+    def _matches(self, folded: Folded) -> tuple[dict[int, list[tuple[ViewName, int, int]]], set[int]]:
+        """Return the terms found, and the rules that one of them makes a candidate."""
+        matches: dict[int, list[tuple[ViewName, int, int]]] = {}
+        candidates: set[int] = set()
+        for match in self._lexicon.find(folded):
+            known = matches.get(match.term)
+            if known is None:
+                matches[match.term] = [(match.view, match.start, match.end)]
+                candidates |= self._by_term.get(match.term, frozenset())
+            else:
+                known.append((match.view, match.start, match.end))
+        return matches, candidates
+
 
 def _judge(rule: Rule, post: _Post) -> tuple[Span, ...]:
     """Return where a post breaks a rule; nothing where it does not."""
+    if not all(post.may_have(group) for group in rule.groups):
+        return ()
     found: list[set[Span]] = []
     for group in rule.groups:
         spans = set(post.spans(group))
@@ -264,7 +364,7 @@ def _judge(rule: Rule, post: _Post) -> tuple[Span, ...]:
         return ()
     meeting = _meetings(rule.window, found, post)
     if rule.unless:
-        excused = {post.sentence(span) for span in post.spans(rule.unless)}
+        excused = {sentence for span in post.spans(rule.unless) for sentence in post.sentences(span)}
         meeting = [spans for spans in meeting if not any(post.sentence(span) in excused for span in spans)]
     return merged(span for spans in meeting for span in spans)
 

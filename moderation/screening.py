@@ -2,7 +2,8 @@
 
 A publish publishes. A hold or a refer makes a place in the review queue. A remove by the machine
 gives the author a statement of reasons. The platform is told by the outbox whenever the verdict
-is not *publish*.
+is not *publish*. A post that is moved later, because it was edited or the rules changed, has its
+entry on the audit log.
 
 Refuses: to remove automatically a post that belongs to a demand or stands in a report (charter, 2):
 a person looks at it. Refuses, too, to let an edit publish what was removed, or to let one end the
@@ -22,11 +23,13 @@ import sqlalchemy as sa
 from sqlalchemy import func
 from sqlmodel import Session, SQLModel, col, select
 
+from models import audit
+from models.audit import Note
 from models.base import new_id
 from models.database import Database
 from models.demand import Demand, DemandMember
 from models.event import ReportExample
-from models.outbox import tell_platform
+from models.outbox import WebhookEndpoint, endpoints_of, tell_platform
 from models.post import Post, PostRevision
 from models.review import Decision, ReviewTask, Statement
 from models.screening import Screening
@@ -40,7 +43,7 @@ from models.vocabulary import (
     Topic,
     Verdict,
 )
-from moderation import statements
+from moderation import statements, tallies
 from moderation.pipeline import Outcome, Reason, Screener
 
 STATE_OF: Final = MappingProxyType(
@@ -77,6 +80,8 @@ DUE_AFTER: Final = (
     timedelta(hours=24),
 )
 """How soon a person should have looked, by urgency."""
+
+RULE_NAME: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,9 @@ def record(session: Session, post: Post, outcome: Outcome, *, now: datetime) -> 
     return record_many(session, [Screened(post, outcome)], now=now)[0]
 
 
+_INSERT: Final = sa.insert(SQLModel.metadata.tables["screening"])
+
+
 def record_many(session: Session, entries: Sequence[Screened], *, now: datetime) -> list[Recorded]:
     """Put outcomes on record, one per post, and do what follows from each.
 
@@ -138,6 +146,7 @@ def record_many(session: Session, entries: Sequence[Screened], *, now: datetime)
     known = _history(session, [entry.post.id for entry in entries if not entry.fresh])
     recorded: list[Recorded] = []
     changed: dict[str, tuple[Screened, PostState | None]] = {}
+    notes: list[Note] = []
     for entry in entries:
         post, outcome = entry.post, _bounded(entry, known)
         sequence = known.sequences.get((post.id, post.revision), 0) + 1
@@ -145,20 +154,45 @@ def record_many(session: Session, entries: Sequence[Screened], *, now: datetime)
         post.state = STATE_OF[outcome.verdict]
         post.category = outcome.category if outcome.verdict is not Verdict.PUBLISH else None
         recorded.append(_recorded(post, outcome, sequence, now))
+        if before is not None and before[0] is not post.state:
+            notes.append(_note(post, recorded[-1], before[0]))
         follows = not entry.fresh or outcome.verdict is not Verdict.PUBLISH
         if follows and (sequence == 1 or before != (post.state, post.category)):
             changed[recorded[-1].id] = entry, before[0] if before else None
     session.flush()
-    session.execute(
-        sa.insert(SQLModel.metadata.tables["screening"]), [screening.row() for screening in recorded]
-    )
+    session.connection().execute(_INSERT, [screening.row() for screening in recorded])
+    tallies.note(session, entries, now=now)
+    if not changed:
+        return recorded
+    platforms: dict[str, Sequence[WebhookEndpoint]] = {}
     for screening in session.exec(
         select(Screening).where(col(Screening.id).in_(changed)).order_by(col(Screening.id))
     ).all():
         entry, state = changed[screening.id]
-        _follow(session, entry, screening, known, before=state, now=now)
+        source = entry.post.source
+        if source not in platforms:
+            platforms[source] = endpoints_of(session, source)
+        _follow(session, entry, screening, known, before=state, now=now, listeners=platforms[source])
     session.flush()
+    if notes:
+        audit.record_all(session, now, notes)
     return recorded
+
+
+def _note(post: Post, screening: Recorded, before: PostState) -> Note:
+    """Return the entry for a post that a later screening moved: an edit, or rules that changed."""
+    return Note(
+        actor=f"machine:{screening.policy}",
+        action="post.moved",
+        subject=f"post:{post.id}",
+        organisation=post.organisation,
+        details={
+            "screening": screening.id,
+            "revision": screening.revision,
+            "from": before.value,
+            "to": post.state.value,
+        },
+    )
 
 
 def _recorded(post: Post, outcome: Outcome, sequence: int, now: datetime) -> Recorded:
@@ -188,11 +222,13 @@ class _History:
     """Posts that belong to a demand or stand in a report."""
     removed: frozenset[str]
     """Posts with a removal that still stands, of any revision."""
+    conspicuous: dict[str, list[dict[str, Any]]]
+    """The reasons by which posts are held for how they came; no screening of a text finds them again."""
 
 
 def _history(session: Session, posts: Sequence[str]) -> _History:
     if not posts:
-        return _History({}, {}, frozenset(), frozenset())
+        return _History({}, {}, frozenset(), frozenset(), {})
     sequences = session.exec(
         select(Screening.post_id, Screening.revision, func.max(Screening.sequence))
         .where(col(Screening.post_id).in_(posts))
@@ -222,7 +258,22 @@ def _history(session: Session, posts: Sequence[str]) -> _History:
         open_tasks={task.post_id: task for task in tasks},
         heard=frozenset(members) | frozenset(examples),
         removed=frozenset(removed),
+        conspicuous=_conspicuous(session, posts),
     )
+
+
+def _conspicuous(session: Session, posts: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    held = session.exec(
+        select(Screening.post_id, Screening.reasons)
+        .join(Post, col(Post.id) == col(Screening.post_id))
+        .where(col(Screening.post_id).in_(posts), col(Post.state) == PostState.HELD)
+        .order_by(col(Screening.screened_at), col(Screening.id))
+    ).all()
+    return {
+        post: reasons
+        for post, found in held
+        if (reasons := [reason for reason in found if reason["source"] == ReasonSource.BEHAVIOUR.value])
+    }
 
 
 def _bounded(entry: Screened, known: _History) -> Outcome:
@@ -230,6 +281,8 @@ def _bounded(entry: Screened, known: _History) -> Outcome:
     post, outcome = entry.post, entry.outcome
     if outcome.verdict is Verdict.REMOVE and post.id in known.heard:
         return _because(outcome, Verdict.HOLD, outcome.category, "belongs-to-a-demand")
+    if outcome.verdict is Verdict.PUBLISH and post.id in known.conspicuous:
+        return _still_conspicuous(outcome, known.conspicuous[post.id])
     edited = not entry.fresh and (post.id, post.revision) not in known.sequences
     if not edited:
         return outcome
@@ -240,6 +293,24 @@ def _bounded(entry: Screened, known: _History) -> Outcome:
     if outcome.verdict is Verdict.PUBLISH and post.id in known.removed:
         return _because(outcome, Verdict.HOLD, post.category, "edit-of-a-removed-post")
     return outcome
+
+
+def _still_conspicuous(outcome: Outcome, reasons: Sequence[dict[str, Any]]) -> Outcome:
+    """Return the outcome held on: how the post came has not changed with its text or with the rules on it."""
+    kept = tuple(
+        Reason(
+            source=ReasonSource.BEHAVIOUR,
+            rule=reason["rule"],
+            category=Category(reason["category"]),
+            clause=reason["clause"],
+            spans=(),
+            probability=None,
+        )
+        for reason in reasons
+    )
+    return replace(
+        outcome, verdict=Verdict.HOLD, category=kept[0].category, reasons=(*outcome.reasons, *kept)
+    )
 
 
 def _because(outcome: Outcome, verdict: Verdict, category: Category | None, rule: str) -> Outcome:
@@ -263,6 +334,7 @@ def _follow(
     *,
     before: PostState | None,
     now: datetime,
+    listeners: Sequence[WebhookEndpoint],
 ) -> None:
     """Open or close the place in the queue, the statement and the message that follow from a verdict."""
     post, verdict = entry.post, screening.verdict
@@ -286,6 +358,7 @@ def _follow(
             payload=message(post, screening, statement=statement),
             now=now,
             occurrence=screening.id,
+            endpoints=listeners,
         )
 
 
@@ -323,6 +396,8 @@ def open_task(post: Post, screening: Screening, now: datetime) -> ReviewTask:
         organisation=post.organisation,
         category=category,
         urgency=urgency,
+        lane=0 if category is Category.SELF_HARM else 2,
+        rule=screening.reasons[0]["rule"][:RULE_NAME] if screening.reasons else None,
         due_at=now + DUE_AFTER[urgency],
         created_at=now,
     )

@@ -4,6 +4,7 @@ What is judged, and how strictly, is no setting: it is versioned data in `polici
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,13 @@ class ModerationSettings:
         A directory of the operator's own packs, or None. Its rules can at most hold.
     policy
         The policy file; by default the one shipped.
+    undo
+        How long a person's decision can be taken back before anything of it leaves.
+    referral_unopened
+        How long a referral may wait unopened before people are called to it.
     """
 
     operator_rulebooks: Path | None = None
     policy: Path = SHIPPED_POLICY
+    undo: timedelta = timedelta(seconds=30)
+    referral_unopened: timedelta = timedelta(minutes=10)

@@ -2,27 +2,32 @@
 
 A statement cites the published rule, the passages, whether a machine found it and whether a
 machine decided, and how to object. It holds offsets; the passages' text is looked up when the
-statement is read, so that a deletion reaches it too.
+statement is read, so that a deletion reaches it too. The digest of what it says stands in its entry of
+the audit log, so that `proofs` can show that it is there.
 
-Refuses: a removal without a harm of the closed list. Neighbours: `screening` and `review` remove,
-`holds` speaks for posts that wait too long, `appeals` takes the objection.
+Refuses: a removal without a harm of the closed list, and anything about a person in danger. A hold that no
+rule asked for cites none. Neighbours: `screening` and `review` remove, `holds` speaks for posts that wait
+too long, `transparency` says it in the fields of the EU's database, `appeals` takes the objection.
 """
 
+import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
-from models import audit
+from models import anchor, audit
+from models.audit import Note
 from models.errors import InvalidInput, NotFound
-from models.outbox import tell_platform
+from models.outbox import WebhookEndpoint, tell_platform
 from models.post import Post, PostRevision
 from models.review import Appeal, Decision, Statement
 from models.screening import Screening
-from models.vocabulary import CLAUSES, HARMS, Category, PostState, Topic
+from models.vocabulary import CLAUSES, HARMS, Category, PostState, ReasonSource, Topic
+from moderation.transparency import Transparency, transparency
 
 APPEAL_MONTHS: Final = 6
 REMOVED: Final = "removed"
@@ -42,7 +47,43 @@ def link(statement: Statement) -> str:
     return f"/statements/{statement.token}"
 
 
-def passages(reasons: Iterable[dict[str, Any]], category: Category) -> list[list[int]]:
+def clause_of(category: Category | None) -> str | None:
+    """Return the number of the published rule that a category stands under."""
+    return CLAUSES[category].number if category else None
+
+
+def content(statement: Statement) -> dict[str, Any]:
+    """Return what a statement says for good: what its digest is made of. No text of a post is in it.
+
+    Of the passages there is a digest alone, so that what is left after a deletion can still be proven.
+    """
+    return {
+        "id": statement.id,
+        "post": statement.post_id,
+        "revision": statement.revision,
+        "screening": statement.screening_id,
+        "restriction": statement.restriction,
+        "category": statement.category.value if statement.category else None,
+        "clause": clause_of(statement.category),
+        "reason": statement.reason,
+        "automated_detection": statement.automated_detection,
+        "automated_decision": statement.automated_decision,
+        "issued_at": statement.issued_at.isoformat(timespec="microseconds"),
+        "appeal_until": statement.appeal_until.isoformat(timespec="microseconds"),
+    }
+
+
+def spans_digest(statement: Statement) -> str:
+    """Return the digest of where the passages are."""
+    return hashlib.sha256(anchor.canonical(statement.passages)).hexdigest()
+
+
+def digest(said: dict[str, Any]) -> str:
+    """Return the digest of what a statement says, as it stands in the audit log."""
+    return hashlib.sha256(anchor.canonical(said)).hexdigest()
+
+
+def passages(reasons: Iterable[dict[str, Any]], category: Category | None) -> list[list[int]]:
     """Return the spans of the reasons under `category`, in order, overlaps joined; in code points.
 
     Empty when a classifier alone spoke: it read the whole post.
@@ -50,7 +91,7 @@ def passages(reasons: Iterable[dict[str, Any]], category: Category) -> list[list
     spans = sorted(
         (int(start), int(end))
         for reason in reasons
-        if reason.get("category") == category
+        if category is not None and reason.get("category") == category
         for start, end in reason.get("spans", ())
     )
     joined: list[list[int]] = []
@@ -67,80 +108,142 @@ def issue(
     post: Post,
     screening: Screening,
     *,
-    category: Category,
+    category: Category | None,
     reason: str,
     decision: Decision | None,
     now: datetime,
     restriction: str = REMOVED,
+    leaves_at: datetime | None = None,
 ) -> Statement:
     """Write the statement for one restriction, its audit entry and the message to the platform.
 
-    `decision` is None when the machine decided.
+    `decision` is None when the machine decided. Before `leaves_at` nobody outside learns of it.
 
     Raises
     ------
     InvalidInput
-        If `category` is not a harm: self-harm is never a violation.
+        If `category` is not a harm: self-harm is never a violation. A hold alone may have none.
     """
-    if category not in HARMS:
-        raise InvalidInput("a removal needs a harm of the list", code="unknown_word", field="/category")
-    statement = Statement(
-        token=secrets.token_urlsafe(24),
-        post_id=post.id,
-        revision=post.revision,
-        screening_id=screening.id,
-        decision_id=decision.id if decision else None,
-        decided_by=decision.account_id if decision else None,
+    (statement,) = issue_all(
+        session,
+        [Restricted(post, screening, decision)],
         category=category,
-        restriction=restriction,
         reason=reason,
-        passages=passages(screening.reasons, category),
-        automated_detection=True,
-        automated_decision=decision is None,
-        issued_at=now,
-        appeal_until=appeal_end(now),
-    )
-    session.add(statement)
-    session.flush()
-    audit.record(
-        session,
-        now,
-        actor=f"account:{decision.account_id}" if decision else f"machine:{screening.policy}",
-        action="statement.issued",
-        subject=f"post:{post.id}",
-        organisation=post.organisation,
-        details={
-            "statement": statement.id,
-            "screening": screening.id,
-            "revision": post.revision,
-            "category": category.value,
-            "restriction": restriction,
-            "automated": decision is None,
-        },
-    )
-    tell_platform(
-        session,
-        post.source,
-        Topic.STATEMENT_ISSUED,
-        post.id,
-        payload={
-            "post": post.id,
-            "source": post.source,
-            "external_id": post.external_id,
-            "revision": post.revision,
-            "restriction": restriction,
-            "category": category.value,
-            "clause": CLAUSES[category].number,
-            "passages": statement.passages,
-            "automated_detection": statement.automated_detection,
-            "automated_decision": statement.automated_decision,
-            "statement": link(statement),
-            "appeal_until": statement.appeal_until.isoformat(),
-        },
         now=now,
-        occurrence=statement.id,
+        restriction=restriction,
+        leaves_at=leaves_at,
     )
     return statement
+
+
+@dataclass(frozen=True, slots=True)
+class Restricted:
+    """A post that is restricted, what the machine had said of it, and the decision, if a person made one."""
+
+    post: Post
+    screening: Screening
+    decision: Decision | None
+
+
+def issue_all(
+    session: Session,
+    restricted: Sequence[Restricted],
+    *,
+    category: Category | None,
+    reason: str,
+    now: datetime,
+    restriction: str = REMOVED,
+    leaves_at: datetime | None = None,
+    listeners: Mapping[str, Sequence[WebhookEndpoint]] | None = None,
+) -> list[Statement]:
+    """Write a statement of its own for each of several posts that are restricted alike, as `issue` does.
+
+    `listeners` are the endpoints of the posts' platforms, if the caller has asked for them.
+
+    Raises
+    ------
+    InvalidInput
+        As `issue` says.
+    """
+    if category not in HARMS and not (category is None and restriction == HELD):
+        raise InvalidInput("a removal needs a harm of the list", code="unknown_word", field="/category")
+    made = [
+        Statement(
+            token=secrets.token_urlsafe(24),
+            post_id=one.post.id,
+            revision=one.post.revision,
+            screening_id=one.screening.id,
+            decision_id=one.decision.id if one.decision else None,
+            decided_by=one.decision.account_id if one.decision else None,
+            category=category,
+            restriction=restriction,
+            reason=reason,
+            passages=passages(one.screening.reasons, category),
+            automated_detection=any(
+                why.get("source") != ReasonSource.POLICY for why in one.screening.reasons
+            ),
+            automated_decision=one.decision is None,
+            issued_at=now,
+            appeal_until=appeal_end(now),
+            leaves_at=leaves_at,
+        )
+        for one in restricted
+    ]
+    session.add_all(made)
+    session.flush()
+    both = list(zip(restricted, made, strict=True))
+    audit.record_all(session, now, [_note(one, statement) for one, statement in both])
+    for one, statement in both:
+        tell_platform(
+            session,
+            one.post.source,
+            Topic.STATEMENT_ISSUED,
+            one.post.id,
+            payload=_message(one.post, statement),
+            now=now,
+            occurrence=statement.id,
+            due_at=leaves_at,
+            endpoints=listeners[one.post.source] if listeners is not None else None,
+        )
+    return made
+
+
+def _note(one: Restricted, statement: Statement) -> Note:
+    where = spans_digest(statement)
+    return Note(
+        actor=f"account:{statement.decided_by}" if one.decision else f"machine:{one.screening.policy}",
+        action="statement.issued",
+        subject=f"post:{one.post.id}",
+        organisation=one.post.organisation,
+        details={
+            "statement": statement.id,
+            "screening": one.screening.id,
+            "revision": statement.revision,
+            "category": statement.category.value if statement.category else None,
+            "restriction": statement.restriction,
+            "automated": statement.automated_decision,
+            anchor.CLAIM: digest(content(statement) | {"passages": where}),
+            "passages": where,
+        },
+    )
+
+
+def _message(post: Post, statement: Statement) -> dict[str, Any]:
+    """Return what the platform is told about a statement."""
+    return {
+        "post": post.id,
+        "source": post.source,
+        "external_id": post.external_id,
+        "revision": statement.revision,
+        "restriction": statement.restriction,
+        "category": statement.category.value if statement.category else None,
+        "clause": clause_of(statement.category),
+        "passages": statement.passages,
+        "automated_detection": statement.automated_detection,
+        "automated_decision": statement.automated_decision,
+        "statement": link(statement),
+        "appeal_until": statement.appeal_until.isoformat(),
+    }
 
 
 def withdraw(
@@ -151,19 +254,30 @@ def withdraw(
     With `restriction`, only those about such a one. A hold ends with its revision, so a statement
     about the hold of an earlier one goes as well.
     """
-    about = (col(Statement.revision) == post.revision) | (col(Statement.restriction) == HELD)
-    if restriction is not None:
-        about &= col(Statement.restriction) == restriction
+    return withdraw_all(session, [post], now=now, restriction=restriction)
+
+
+def withdraw_all(
+    session: Session, posts: Sequence[Post], *, now: datetime, restriction: str | None = None
+) -> list[Statement]:
+    """Withdraw what stands about several posts, as `withdraw` does about one, and return it."""
+    revisions = {post.id: post.revision for post in posts}
     standing = session.exec(
         select(Statement).where(
-            col(Statement.post_id) == post.id, about, col(Statement.withdrawn_at).is_(None)
+            col(Statement.post_id).in_(list(revisions)), col(Statement.withdrawn_at).is_(None)
         )
     ).all()
-    for statement in standing:
+    ended = [
+        statement
+        for statement in standing
+        if (statement.revision == revisions[statement.post_id] or statement.restriction == HELD)
+        and restriction in {None, statement.restriction}
+    ]
+    for statement in ended:
         statement.withdrawn_at = now
-        session.add(statement)
+    session.add_all(ended)
     session.flush()
-    return list(standing)
+    return ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +288,7 @@ class StatementView:
     post: Post
     passages: tuple[str, ...]
     appeal: Appeal | None
+    fields: Transparency
 
     @property
     def deleted(self) -> bool:
@@ -205,15 +320,23 @@ def find(session: Session, token: str, *, lock: bool = False) -> Statement:
     return statement
 
 
-def view(session: Session, token: str) -> StatementView:
+def view(session: Session, token: str, *, now: datetime | None = None) -> StatementView:
     """Return the statement behind a link with its passages.
+
+    With `now`, as anybody outside sees it: what can still be undone has not happened.
 
     Raises
     ------
     NotFound
-        If there is none.
+        If there is none, or none that has left.
     """
     statement = find(session, token)
+    if now is not None:
+        if statement.leaves_at is not None and now < statement.leaves_at:
+            raise NotFound("there is no such statement")
+        if statement.withdrawn_at is not None and now < statement.withdrawn_at:
+            session.expunge(statement)
+            statement.withdrawn_at = None
     post = session.get_one(Post, statement.post_id)
     text = session.exec(
         select(PostRevision.text).where(
@@ -221,7 +344,11 @@ def view(session: Session, token: str) -> StatementView:
         )
     ).first()
     appeal = session.exec(select(Appeal).where(col(Appeal.statement_id) == statement.id)).first()
-    return StatementView(statement, post, cut(text, statement.passages), appeal)
+    reasons = session.exec(
+        select(Screening.reasons).where(col(Screening.id) == statement.screening_id)
+    ).first()
+    shown = cut(text, statement.passages) if statement.category else ()
+    return StatementView(statement, post, shown, appeal, transparency(statement, post, reasons or []))
 
 
 def cut(text: str | None, spans: Sequence[Sequence[int]]) -> tuple[str, ...]:
