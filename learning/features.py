@@ -1,8 +1,10 @@
 """Turn texts into hashed character n-grams, a whole batch at a time.
 
 Every text becomes the character n-grams of orders 1 to `orders`, each hashed to one of `2**bits`
-buckets. There is no vocabulary and no loop over texts: the code points of the batch stand in one
-array, each order is one vectorised step, and the n-grams of one text stay contiguous.
+buckets. Where a table of sounds is given, n-grams of toneless syllables stand beside them in the same
+buckets: they stay as they are when characters give way to others that sound alike. There is no
+vocabulary and no loop over texts: the code points of the batch stand in one array, each order is one
+vectorised step, and the n-grams of one text stay contiguous.
 
 It folds case, width and script character by character (`folding_table`), and it never refuses a
 text: lone surrogates are characters like others. The rules of moderation see the whole text and
@@ -33,7 +35,13 @@ LONGEST_RUN = 3
 CHARACTERS_AT_ONCE = 100_000
 """How much is hashed in one step: enough to be vectorised, little enough to stay in the cache."""
 
+LEAST_HEARD = 2
+"""The lowest order of sound n-grams: one syllable alone may be any of thirty characters."""
+
 _TABLE_SIZE = 0x10000
+_FIRST_SOUND = np.uint32(0x110000)
+"""Sounds are numbered from behind the last code point, so none is taken for a character."""
+
 _MULTIPLIER = np.uint32(0x01000193)
 _GOLDEN = np.uint32(0x9E3779B1)
 _SPREADER = np.uint32(0x85EBCA6B)
@@ -76,17 +84,39 @@ def folding_table(simplified: Sequence[str] | None = None) -> Codes:
 
 @dataclass(frozen=True, slots=True)
 class Hashing:
-    """How characters become buckets. `table` comes from `folding_table` and ships with the bundle."""
+    """How characters become buckets. `table` comes from `folding_table` and ships with the bundle.
+
+    Attributes
+    ----------
+    heard
+        The highest order of sound n-grams; 0 for none.
+    sounds
+        Shape (65536,) uint16: the number of the toneless syllable of each folded code point, 0 for one
+        without. A character without a syllable sounds like itself.
+    """
 
     bits: int
     orders: int
     table: Codes
+    heard: int = 0
+    sounds: npt.NDArray[np.uint16] | None = None
 
     def __post_init__(self) -> None:
         if not 8 <= self.bits <= 24 or not 1 <= self.orders <= 6:  # noqa: PLR2004 - sane bounds
             raise ValueError(f"need 8 <= bits <= 24 and 1 <= orders <= 6, got {self.bits}, {self.orders}")
         if self.table.shape != (_TABLE_SIZE,) or self.table.dtype != np.uint32:
             raise ValueError("the folding table must be uint32 of shape (65536,)")
+        if self.heard and not LEAST_HEARD <= self.heard <= self.orders:
+            raise ValueError(f"need {LEAST_HEARD} <= heard <= orders, got {self.heard}")
+        if self.heard and (
+            self.sounds is None or self.sounds.shape != (_TABLE_SIZE,) or self.sounds.dtype != np.uint16
+        ):
+            raise ValueError("n-grams of sounds need a table of uint16 of shape (65536,)")
+
+    @property
+    def grams(self) -> int:
+        """How many n-grams begin at each place of a text."""
+        return self.orders + (self.heard - LEAST_HEARD + 1 if self.heard else 0)
 
     def folded(self, text: str) -> str:
         """Return what is read of one text."""
@@ -102,7 +132,8 @@ class Hashing:
         """Return the n-grams of `texts`, which must not be empty.
 
         Each text stands between marks, one before and `orders - 1` after, so that every position
-        of it, the mark before included, begins exactly one n-gram of each order.
+        of it, the mark before included, begins exactly one n-gram of each order, and one of sounds of
+        each order from `LEAST_HEARD` to `heard`.
         """
         codes, lengths = self._codes(texts)
         after = self.orders - 1
@@ -117,13 +148,31 @@ class Hashing:
         places[begins] = False
         padded[places] = codes
         first = np.flatnonzero(inside)
-        buckets = np.empty((len(first), self.orders), dtype=np.int64)
-        rolling = np.zeros(len(padded) - after, dtype=np.uint32)
-        for order in range(self.orders):
-            rolling = rolling * _MULTIPLIER + padded[order : len(padded) - after + order] + np.uint32(1)
-            buckets[:, order] = _mixed(rolling[first], order) >> np.uint32(32 - self.bits)
-        starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]) * self.orders
+        buckets = np.empty((len(first), self.grams), dtype=np.int64)
+        self._fill(buckets, padded, first, range(self.orders))
+        if self.heard:
+            padded[places] = self._heard(codes)
+            self._fill(buckets, padded, first, range(LEAST_HEARD - 1, self.heard))
+        starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]) * self.grams
         return Hashed(buckets=buckets.ravel(), starts=starts.astype(np.int64))
+
+    def _fill(self, buckets: Buckets, padded: Codes, first: npt.NDArray[np.intp], orders: range) -> None:
+        """Write the n-grams that begin at the places `first` into their columns, orders counted from 0."""
+        count = len(padded) - self.orders + 1
+        behind = self.grams - (orders.stop - orders.start) if orders.start else 0
+        rolling = np.zeros(count, dtype=np.uint32)
+        for order in range(orders.stop):
+            rolling = rolling * _MULTIPLIER + padded[order : count + order] + np.uint32(1)
+            if order in orders:
+                mixed = _mixed(rolling[first], order + (self.orders if orders.start else 0))
+                buckets[:, behind + order - orders.start] = mixed >> np.uint32(32 - self.bits)
+
+    def _heard(self, codes: Codes) -> Codes:
+        """Return the sound of each code point, or the code point itself where it has none."""
+        if self.sounds is None:
+            return codes
+        sounds = self.sounds[np.minimum(codes, _TABLE_SIZE - 1)]
+        return np.where(sounds > 0, _FIRST_SOUND + sounds, codes)
 
     def _codes(self, texts: Sequence[str]) -> tuple[Codes, Lengths]:
         """Return the code points that are read, all texts in one array, and how many each text has."""

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS, Reads
 from learning.features import FloatArray, Hashing
 from learning.heads import LinearHeads, sigmoid, softmax
-from learning.manifest import Manifest
+from learning.manifest import HashingEntry, Manifest
 from learning.vectors import GramVectors
 from models.errors import ConfigurationError
 
 FOLDING: Final = "folding.npy"
+SOUNDS: Final = "sounds.npy"
 HARMS: Final = "harms.npy"
 READS: Final = "reads.npy"
 READS_DENSE: Final = "reads_dense.npy"
@@ -29,7 +31,17 @@ GRAM_KEYS: Final = "gram_keys.npy"
 GRAM_VECTORS: Final = "gram_vectors.npy"
 GRAM_SCALES: Final = "gram_scales.npy"
 GRAM_SHARED: Final = "gram_shared.npy"
-FILES: Final = (FOLDING, HARMS, READS, READS_DENSE, GRAM_KEYS, GRAM_VECTORS, GRAM_SCALES, GRAM_SHARED)
+FILES: Final = (
+    FOLDING,
+    SOUNDS,
+    HARMS,
+    READS,
+    READS_DENSE,
+    GRAM_KEYS,
+    GRAM_VECTORS,
+    GRAM_SCALES,
+    GRAM_SHARED,
+)
 
 _DOMAIN = slice(1, 1 + len(DOMAIN_COLUMNS))
 _TONE = slice(_DOMAIN.stop, _DOMAIN.stop + len(TONE_COLUMNS))
@@ -75,8 +87,7 @@ def open_linear(folder: Path, manifest: Manifest) -> LinearBundle:
         }
         table = arrays[FOLDING].astype(np.uint32)
         hashing = {
-            name: Hashing(bits=entry.bits, orders=entry.orders, table=table)
-            for name, entry in manifest.hashing.items()
+            name: hashing_of(entry, table, arrays.get(SOUNDS)) for name, entry in manifest.hashing.items()
         }
         vectors = GramVectors(
             hashing=hashing["grams"],
@@ -94,6 +105,19 @@ def open_linear(folder: Path, manifest: Manifest) -> LinearBundle:
         )
     except (OSError, KeyError, ValueError, IndexError) as error:
         raise ConfigurationError(f"the arrays of the bundle {manifest.name} do not fit each other") from error
+
+
+def hashing_of(
+    entry: HashingEntry, table: npt.NDArray[np.uint32], sounds: npt.NDArray[np.uint16] | None
+) -> Hashing:
+    """Return the hashing that a recipe or a manifest describes, over these tables."""
+    return Hashing(
+        bits=entry.bits,
+        orders=entry.orders,
+        table=table,
+        heard=entry.heard,
+        sounds=sounds if entry.heard else None,
+    )
 
 
 def _heads(

@@ -11,9 +11,9 @@ Neighbours: `bundle` opens what was checked here; `training/writing.py` writes i
 
 import hashlib
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS
 from models.errors import ConfigurationError
@@ -64,14 +64,57 @@ class HeadEntry(_Part):
 
 
 class HashingEntry(_Part):
-    """How characters became buckets."""
+    """How characters became buckets. `heard` is the highest order of sound n-grams, 0 for none."""
 
     bits: int
     orders: int
+    heard: int = 0
+
+
+class JointEntry(_Part):
+    """One head over two stages: its logit is `linear * first + encoder * second + offset`.
+
+    `trained` is false for a head that saw no example; it answers 0.
+    """
+
+    linear: float
+    encoder: float
+    offset: float
+    trained: bool
+
+
+class FirstStage(_Part):
+    """The linear bundle that a cascade begins with: a folder beside its own, and its manifest's hash."""
+
+    name: str
+    manifest_sha256: str
+
+
+class CascadeManifest(_Part):
+    """All that is said about a cascade: what `Manifest` says of a linear bundle, and its first stage.
+
+    `plain` holds, for each harm, the linear logit below which a text is settled by the first stage;
+    `share` the lengths of the two stages' vectors in the joint one.
+    """
+
+    format: Literal[1]
+    kind: Literal["cascade"]
+    name: str
+    recipe: str
+    recipe_sha256: str
+    seed: int
+    labels: Labels
+    first: FirstStage
+    plain: list[float]
+    share: list[float]
+    heads: dict[str, list[JointEntry]]
+    sources: list[Source]
+    scores: dict[str, dict[str, float]]
+    files: dict[str, FileEntry]
 
 
 class Manifest(_Part):
-    """All that is said about a bundle. `format` changes when an older reader would misread it."""
+    """All that is said about a linear bundle. `format` changes when an older reader would misread it."""
 
     format: Literal[1]
     kind: Literal["linear"]
@@ -96,7 +139,12 @@ def our_labels() -> Labels:
     )
 
 
-def read_manifest(folder: Path) -> Manifest:
+AnyManifest = Manifest | CascadeManifest
+
+_READING: Final = TypeAdapter[AnyManifest](Annotated[AnyManifest, Field(discriminator="kind")])
+
+
+def read_manifest(folder: Path) -> AnyManifest:
     """Return the manifest in `folder`, with every file checked against it.
 
     Raises
@@ -105,19 +153,33 @@ def read_manifest(folder: Path) -> Manifest:
         If the manifest is missing or unreadable, its labels are not those of
         `models/vocabulary.py`, or a file is missing or differs from its hash.
     """
+    where = folder / MANIFEST
     try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        written = where.read_bytes()
+        manifest = _READING.validate_json(written)
     except (OSError, ValidationError) as error:
-        raise ConfigurationError(f"the bundle in {folder} has no manifest that can be read") from error
+        raise ConfigurationError(
+            f"{where}:1: the bundle in {folder} has no manifest that can be read"
+        ) from error
     if manifest.labels != our_labels():
-        raise ConfigurationError(f"the bundle {manifest.name} was made for another list of labels")
+        place = f"{where}:{_line(written, 'labels')}"
+        raise ConfigurationError(f"{place}: the bundle {manifest.name} was made for another list of labels")
     for name, entry in manifest.files.items():
+        place = f"{where}:{_line(written, name)}"
         if Path(name).name != name:
-            raise ConfigurationError(f"the bundle {manifest.name} names a file outside its folder")
+            raise ConfigurationError(f"{place}: the bundle {manifest.name} names a file outside its folder")
         try:
             content = (folder / name).read_bytes()
         except OSError as error:
-            raise ConfigurationError(f"the bundle {manifest.name} lacks its file {name}") from error
+            raise ConfigurationError(f"{place}: the bundle {manifest.name} lacks its file {name}") from error
         if hashlib.sha256(content).hexdigest() != entry.sha256:
-            raise ConfigurationError(f"the file {name} of the bundle {manifest.name} differs from its hash")
+            raise ConfigurationError(
+                f"{place}: the file {name} of the bundle {manifest.name} differs from its hash"
+            )
     return manifest
+
+
+def _line(written: bytes, key: str) -> int:
+    """Return the line of a manifest at which a member stands, or 1 where it is written otherwise."""
+    before, found, _ = written.partition(f'"{key}":'.encode())
+    return before.count(b"\n") + 1 if found else 1

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from learning import linear
 from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS
-from learning.features import Hashing, folding_table
+from learning.features import folding_table
+from learning.linear import hashing_of
 from learning.manifest import Manifest, our_labels
 from learning.manifest import Source as SourceRecord
 from learning.measures import accuracy, auroc, average_precision, calibration_error, f1
@@ -30,6 +31,7 @@ from learning.training.fitting import (
     space_of,
 )
 from learning.training.recipe import HeadsEntry, Recipe, SourceEntry
+from learning.training.sounds import Copies, homophone_copies, sound_table
 from learning.training.sources import EXAMPLE, SILENT, Lessons, Roots, read_lessons, read_texts
 from learning.training.vectors import FittedGrams, fit_grams
 from learning.training.writing import write_bundle
@@ -40,10 +42,13 @@ _TONES = tuple(word.value for word in TONE_COLUMNS)
 _EVEN: Final = 0.5
 
 
-def make_bundle(recipe: Recipe, recipe_sha256: str, roots: Roots, out: Path, tell: Tell) -> Manifest:
+def make_bundle(
+    recipe: Recipe, recipe_sha256: str, roots: Roots, out: Path, tell: Tell, *, kept: Path | None = None
+) -> Manifest:
     """Make the bundle of `recipe` in the folder `out` and return its manifest.
 
-    The same recipe, files, libraries and machine give the same bytes.
+    The same recipe, files, libraries and machine give the same bytes. What the heads said of lessons
+    that they had not seen is written to `kept`, so that a cascade need not fit them again.
 
     Raises
     ------
@@ -52,10 +57,8 @@ def make_bundle(recipe: Recipe, recipe_sha256: str, roots: Roots, out: Path, tel
     """
     need_training_extra()
     table = simplified_table()
-    hashing = {
-        name: Hashing(bits=entry.bits, orders=entry.orders, table=table)
-        for name, entry in recipe.hashing.items()
-    }
+    sounds = sound_table()
+    hashing = {name: hashing_of(entry, table, sounds) for name, entry in recipe.hashing.items()}
     counted: dict[str, SourceRecord] = {}
 
     def lessons_of(entry: HeadsEntry, heads: Sequence[str]) -> Lessons:
@@ -82,18 +85,31 @@ def make_bundle(recipe: Recipe, recipe_sha256: str, roots: Roots, out: Path, tel
     domain = fit_classes(recipe.domain, _DOMAINS, placed, space, seed=recipe.seed, tell=tell)
     tone = fit_classes(recipe.tone, _TONES, toned, space, seed=recipe.seed, tell=tell)
     tables = {
-        linear.READS: _table(space, [need, domain, tone]),
+        linear.READS: table_of(space, [need, domain, tone]),
         linear.READS_DENSE: np.concatenate([need.dense, domain.dense, tone.dense], axis=1),
     }
 
     harmful = lessons_of(recipe.harms, _HARMS)
     space = space_of(harmful.texts, hashing["harms"], recipe.rarest["harms"])
-    harms = fit_heads(recipe.harms, _HARMS, harmful, space, seed=recipe.seed, tell=tell)
+    copies = copies_of(recipe, harmful, sounds)
+    harms = fit_heads(recipe.harms, _HARMS, harmful, space, seed=recipe.seed, tell=tell, copies=copies)
     if recipe.harms.protected:
         never = texts_of(recipe.harms.protected)
         harms = held_down(harms, space, never, recipe.harms.ceiling, tell)
-    tables[linear.HARMS] = _table(space, [harms])
+    tables[linear.HARMS] = table_of(space, [harms])
+    if any(entry.heard for entry in recipe.hashing.values()):
+        tables[linear.SOUNDS] = sounds
 
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            kept,
+            recipe=recipe_sha256,
+            harms=harms.unseen,
+            need=need.unseen,
+            domain=domain.unseen,
+            tone=tone.unseen,
+        )
     said = {
         "format": 1,
         "kind": "linear",
@@ -111,13 +127,21 @@ def make_bundle(recipe: Recipe, recipe_sha256: str, roots: Roots, out: Path, tel
         },
         "sources": list(counted.values()),
         "scores": {
-            **{head: _head_scores(harmful, harms, place) for place, head in enumerate(_HARMS)},
-            "need": _head_scores(needing, need, 0),
+            **{head: head_scores(harmful, harms, place) for place, head in enumerate(_HARMS)},
+            "need": head_scores(needing, need, 0),
             "domain": _class_scores(placed, domain),
             "tone": _class_scores(toned, tone),
         },
     }
     return write_bundle(out, said, _arrays(table, tables, grams))
+
+
+def copies_of(recipe: Recipe, harmful: Lessons, sounds: npt.NDArray[np.uint16]) -> Copies | None:
+    """Return the copies in homophones that the recipe asks for beside the lessons of harm, or None."""
+    entry = recipe.harms.homophones
+    if entry is None:
+        return None
+    return homophone_copies(harmful, recipe.harms.sources, entry, sounds, recipe.seed)
 
 
 def simplified_table() -> npt.NDArray[np.uint32]:
@@ -140,13 +164,13 @@ def _count(counted: dict[str, SourceRecord], source: SourceEntry, rows: int) -> 
     )
 
 
-def _table(space: Space, groups: Sequence[Fitted]) -> npt.NDArray[np.float16]:
+def table_of(space: Space, groups: Sequence[Fitted]) -> npt.NDArray[np.float16]:
     """Return the weights of all heads side by side, and the squared rarity as the last column."""
     columns = [group.weights for group in groups]
     return np.concatenate([*columns, (space.rare**2)[:, None]], axis=1).astype(np.float16)
 
 
-def _head_scores(lessons: Lessons, fitted: Fitted, place: int) -> dict[str, float]:
+def head_scores(lessons: Lessons, fitted: Fitted, place: int) -> dict[str, float]:
     """Return how one head does on calibrating texts that it did not see."""
     judged = (lessons.calibrates[:, place] > 0.0) & (lessons.says[:, place] != SILENT)
     truth = lessons.says[judged, place] == EXAMPLE

@@ -11,7 +11,7 @@ Neighbours: `sources` reads what a recipe names; `making` follows it.
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -49,9 +49,15 @@ class SourceEntry(_Part):
     calibrates
         For each head, how much a text of this file counts when the head is calibrated, scored by
         weights that did not see it. "*" stands for the heads that are not named. Empty: not at all.
+    second
+        A file among the `texts` with a second reading: the mark of a text (`sources.mark`) and a letter on
+        each line. A text that was read again has the value "value:letter".
     derived
         Whether the texts were made from those of another file. They teach the heads that ship, and
         not the heads that calibrate: those would have seen a text in another spelling.
+    homophones
+        Whether its texts teach the first stage once more in characters of the same sound; see
+        `HomophonesEntry`. The encoder makes copies of its own.
     """
 
     name: str
@@ -67,7 +73,19 @@ class SourceEntry(_Part):
     weight: float = 1.0
     limit: int = 0
     calibrates: dict[str, float] = {}
+    second: str = ""
     derived: bool = False
+    homophones: bool = False
+
+
+class HomophonesEntry(_Part):
+    """How copies in homophones are made: the `share` of characters replaced, and what a copy weighs.
+
+    `weight` is a factor on the weight of the text that was copied.
+    """
+
+    share: float
+    weight: float
 
 
 class HeadsEntry(_Part):
@@ -81,6 +99,8 @@ class HeadsEntry(_Part):
         How many parts the texts are dealt into for calibration.
     positive_share
         Examples that weigh less than this share of all are weighted up to it.
+    homophones
+        How copies are made of the sources that ask for them; none where it is missing.
     ceiling, protected
         No head may give a text of `protected` more than `ceiling`; one that would is made less
         sure of everything until it does not (charter, 2).
@@ -90,6 +110,7 @@ class HeadsEntry(_Part):
     folds: int = 4
     positive_share: float = 0.0
     sources: list[SourceEntry]
+    homophones: HomophonesEntry | None = None
     ceiling: float = 1.0
     protected: list[SourceEntry] = []
 
@@ -120,19 +141,138 @@ class Recipe(_Part):
     grams: GramsEntry
 
 
+class StreamEntry(_Part):
+    """Open text that the encoder is pretrained on.
+
+    `share` of each twenty lines in a row is read; short texts may be read `times` times.
+    """
+
+    name: str
+    root: Literal["data", "corpus", "texts"] = "corpus"
+    file: str
+    licence: str
+    text: str = "text"
+    share: float = 1.0
+    times: int = 1
+
+
+class PretrainingEntry(_Part):
+    """How the encoder is pretrained: its size, its text, and for how many minutes on two cores."""
+
+    width: int
+    layers: int
+    attention: int
+    inner: int
+    minutes: float
+    pace: float
+    streams: list[StreamEntry]
+
+
+class RevisionEntry(_Part):
+    """How the encoder is taught once more (`revising`).
+
+    Attributes
+    ----------
+    others
+        The share of the other lessons that is taught beside the texts that were read again.
+    weight
+        How much more the head in question counts for those texts.
+    soft
+        How much the network listens to what it said before, against the labels.
+    """
+
+    epochs: int
+    minutes: float
+    others: float
+    weight: float
+    pace: float
+    soft: float
+
+
+class TuningEntry(_Part):
+    """How the encoder is taught.
+
+    Attributes
+    ----------
+    parts, teachers
+        The texts are dealt into so many parts; so many teachers are taught, each without one of them. The
+        parts that a teacher did not see calibrate.
+    soft
+        How much the one that ships listens to the teachers, against the labels.
+    readings
+        What the head of hate should say about a text with a second reading, by its value.
+    pairs
+        A file among the `texts` whose field names texts that mean the same, for the vector.
+    again
+        How the one that ships is taught once more, above all the texts that `readings` knows; not at all
+        where it is missing.
+    """
+
+    parts: int
+    teachers: int
+    teacher_epochs: int
+    epochs: int
+    minutes: float
+    soft: float
+    vector: int
+    readings: dict[str, float]
+    pairs: str
+    pairs_field: str
+    again: RevisionEntry | None = None
+
+
+class CascadeRecipe(_Part):
+    """What to make of a linear bundle and an encoder.
+
+    `lessons` names the recipe of the first stage, whose lessons both stages learn; `missed` is the share
+    of what both stages find together that the first alone may settle wrongly; `ceiling` bounds every
+    head on the protected suite, as in `HeadsEntry`; `share` is the length of each stage's vector;
+    `calibrating` are texts that teach neither stage and help to join them.
+    """
+
+    kind: Literal["cascade"]
+    name: str
+    seed: int
+    lessons: str
+    missed: float
+    ceiling: float
+    share: list[float]
+    pretraining: PretrainingEntry
+    tuning: TuningEntry
+    calibrating: list[SourceEntry] = []
+
+
 def read_recipe(name: str) -> tuple[Recipe, str]:
-    """Return the recipe of that name or at that path, and the SHA-256 of its file.
+    """Return the recipe of a linear bundle of that name or at that path, and the SHA-256 of its file.
 
     Raises
     ------
     ConfigurationError
         If there is none, or it is not a recipe.
     """
+    return _read(name, Recipe)
+
+
+def read_cascade_recipe(name: str) -> tuple[CascadeRecipe, str]:
+    """Return the recipe of a cascade of that name or at that path, and the SHA-256 of its file.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none, or it is not such a recipe.
+    """
+    return _read(name, CascadeRecipe)
+
+
+Kind = TypeVar("Kind", Recipe, CascadeRecipe)
+
+
+def _read(name: str, kind: type[Kind]) -> tuple[Kind, str]:
     shipped = RECIPES / f"{name}.toml"
     path = shipped if shipped.is_file() else Path(name)
     try:
         content = path.read_bytes()
-        recipe = Recipe.model_validate(tomllib.loads(content.decode()))
+        recipe = kind.model_validate(tomllib.loads(content.decode()))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise ConfigurationError(f"no recipe can be read from {name}") from error
     return recipe, hashlib.sha256(content).hexdigest()

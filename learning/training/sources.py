@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from learning.training.recipe import PACKAGE, SourceEntry
+from learning.training.recipe import PACKAGE, SourceEntry, StreamEntry
 from models.errors import ConfigurationError
 
 EXAMPLE, COUNTER_EXAMPLE, SILENT = 1, 0, -1
@@ -55,6 +55,8 @@ class Lessons:
         Shape (n,): whether a text was made from another one.
     origin
         Shape (n,) int: the place of the text's source in the list of sources.
+    values
+        What the file said of each text, with the letter of a second reading behind a colon.
     """
 
     texts: list[str]
@@ -63,6 +65,7 @@ class Lessons:
     calibrates: npt.NDArray[np.float64]
     derived: npt.NDArray[np.bool_]
     origin: npt.NDArray[np.int64]
+    values: list[str]
 
 
 def draw(text: str, seed: int) -> int:
@@ -77,12 +80,14 @@ def read_lessons(sources: Sequence[SourceEntry], heads: Sequence[str], roots: Ro
     says: list[list[int]] = []
     weights: list[float] = []
     origin: list[int] = []
+    values: list[str] = []
     for place, source in enumerate(sources):
         for text, value in _drawn(source, roots, seed):
             texts.append(text)
             says.append(_says(source, value, heads))
             weights.append(source.weight)
             origin.append(place)
+            values.append(value)
     places = np.array(origin, dtype=np.int64)
     calibrates = [
         [source.calibrates.get(head, source.calibrates.get("*", 0.0)) for head in heads] for source in sources
@@ -94,6 +99,7 @@ def read_lessons(sources: Sequence[SourceEntry], heads: Sequence[str], roots: Ro
         calibrates=np.array(calibrates, dtype=np.float64)[places],
         derived=np.array([source.derived for source in sources], dtype=bool)[places],
         origin=places,
+        values=values,
     )
 
 
@@ -102,14 +108,51 @@ def read_texts(sources: Sequence[SourceEntry], roots: Roots, seed: int) -> list[
     return [text for source in sources for text, _ in _drawn(source, roots, seed)]
 
 
+def read_stream(stream: StreamEntry, roots: Roots, field: str = "") -> list[tuple[str, str]]:
+    """Return every text of a file of open text, with its value of `field`."""
+    source = SourceEntry(
+        name=stream.name,
+        root=stream.root,
+        file=stream.file,
+        licence=stream.licence,
+        use="",
+        text=stream.text,
+        field=field,
+    )
+    return [row for row in _rows(source, roots.path(source)) if row[0].strip()]
+
+
 def _drawn(source: SourceEntry, roots: Roots, seed: int) -> list[tuple[str, str]]:
     """Return the texts of one source with their values, at most its limit."""
+    letters = _letters(source, roots)
     rows = [row for row in _rows(source, roots.path(source)) if row[0].strip()]
+    if letters:
+        seen = [letters.get(mark(text)) for text, _ in rows]
+        rows = [
+            (text, f"{value}:{letter}" if letter else value)
+            for (text, value), letter in zip(rows, seen, strict=True)
+        ]
     if source.limit and source.limit < len(rows):
         keys = np.array([draw(text, seed) for text, _ in rows])
         chosen = np.sort(np.argsort(keys, kind="stable")[: source.limit])
         rows = [rows[place] for place in chosen]
     return rows
+
+
+def mark(text: str) -> str:
+    """Return what a second reading calls a text by: 16 hexadecimal digits, from which nobody reads it."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _letters(source: SourceEntry, roots: Roots) -> dict[str, str]:
+    """Return the letters of the second reading of `source`, by the texts' marks; none if there was none."""
+    if not source.second:
+        return {}
+    try:
+        lines = (roots.texts / source.second).read_text(encoding="utf-8").splitlines()
+        return {name: letter for name, _, letter in (line.partition("\t") for line in lines)}
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"the second reading of {source.name} cannot be read") from error
 
 
 def _rows(source: SourceEntry, path: Path) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,67 @@
+"""Teach the encoder once more, above all what was read again.
+
+The labels of the largest source are noisy: many texts that speak against prejudice count there as
+attacks on those they defend. When further texts have been read again, the network need not begin anew.
+It is taught every text of that source once more with what the readings make of it, beside a share of all
+other lessons; for all that is not in question it listens to what it said itself before, so that the other
+heads stay where they were.
+
+Neighbours: `multitask` teaches; `encoding` says which texts and when.
+
+Source: Li, Hoiem (2017), Learning without forgetting.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from learning.characters import Numbers
+from learning.training.multitask import Disguise, Pace, Tasks, answers, teach
+from learning.training.network import Reader
+from learning.training.recipe import RevisionEntry
+
+Tell = Callable[[str], None]
+
+
+def revise(
+    reader: Reader,
+    tasks: Tasks,
+    rows: Sequence[Numbers],
+    *,
+    read: npt.NDArray[np.bool_],
+    head: int,
+    entry: RevisionEntry,
+    disguise: Disguise,
+    seed: int,
+    tell: Tell,
+) -> Reader:
+    """Teach `reader` in place and return it.
+
+    Parameters
+    ----------
+    read
+        Shape (n,): the texts whose output `head` is taught anew; for every other text and output the
+        network's own earlier answers teach beside the labels.
+    """
+    chance = np.random.default_rng(seed)
+    others = np.flatnonzero(~read)
+    kept = chance.permutation(others)[: round(entry.others * len(others))]
+    places = np.concatenate([np.flatnonzero(read), np.sort(kept)])
+    mine = [rows[place] for place in places]
+    soft, _ = answers(reader, mine)
+    soft[read[places], head] = np.nan
+    weight = tasks.weight[places].copy()
+    weight[read[places], head] *= entry.weight
+    tell(f"{int(read.sum())} texts taught anew, {len(kept)} others beside them")
+    part = Tasks(
+        [tasks.texts[place] for place in places],
+        tasks.wanted[places],
+        weight,
+        tasks.classes[places],
+        tasks.groups,
+    )
+    deadline = time.monotonic() + 60.0 * entry.minutes if entry.minutes else None
+    pace = Pace(entry.epochs, network=entry.pace, heads=2.0 * entry.pace, soft=entry.soft)
+    return teach(reader, part, mine, pace, disguise, seed=seed, tell=tell, soft=soft, deadline=deadline)
