@@ -1,7 +1,9 @@
 """Read the published posts that nobody has read yet, and forget the reading of those withdrawn.
 
-A post is due when its newest revision was not read. Each batch is one transaction: the reading and
-the mark that it was read stand or fall together, so a crash leaves the post due and nothing twice.
+A post is due when its newest revision was not read. A batch is read with no lock held, and written a
+few posts at a time, so that nobody waits for long who takes posts in meanwhile. The reading and the
+mark that it was read stand or fall together, so a crash leaves the post due and nothing twice; what
+changed while it was read stays due too.
 A post that is no longer published loses its reading, and its place in a demand with it. Only the
 place in a verified demand stays, unseen while the post is: what was told of it was told, and a post
 that comes back must not count a second time as one that joined.
@@ -14,11 +16,12 @@ Neighbours: `pipeline` reads; `demand/grouping` continues with what is left here
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import sqlalchemy as sa
 from sqlmodel import Session, col, delete, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from learning.bundle import Bundle
 from models.database import Database
@@ -27,9 +30,12 @@ from models.organisation import Organisation
 from models.post import Post, PostRevision
 from models.reading import Reading
 from models.vocabulary import DemandState, PostState
-from sentiment.pipeline import Read, Reader, load_reader
+from sentiment.pipeline import Read, load_reader
 from sentiment.place import Gazetteer, load_gazetteer
 from sentiment.settings import SentimentSettings
+from sentiment.urgency import urgency
+
+WRITTEN_AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,32 @@ def read_due(
     database: Database, bundle: Bundle, settings: SentimentSettings, now: datetime, *, limit: int = 5000
 ) -> ReadingReport:
     """Read up to `limit` published posts whose newest revision is unread, oldest first."""
-    with database.transaction() as session:
-        withdrawn = _withdraw(session)
+    withdrawn = 0
+    with database.reading() as session:
+        gone = session.exec(_gone().limit(1)).first() is not None
         gazetteer = gazetteer_of(session, settings)
+    if gone:
+        with database.transaction() as session:
+            withdrawn = _withdraw(session)
     reader = load_reader(bundle, gazetteer)
     read = needs = 0
     while read < limit:
         batch = min(settings.read_at_once, limit - read)
-        with database.transaction() as session:
-            done = _read_batch(session, reader, now, batch)
-        read += len(done)
-        needs += sum(reading.is_need for reading in done)
-        if len(done) < batch:
+        with database.reading() as session:
+            due = _due(session, batch)
+        reads = reader.read([post.text for post in due], [post.organisation for post in due]) if due else []
+        done = 0
+        for start in range(0, len(due), WRITTEN_AT_ONCE):
+            few = slice(start, start + WRITTEN_AT_ONCE)
+            with database.transaction() as session:
+                written = _write(session, due[few], reads[few], reader.bundle.name, now)
+            done += len(written)
+            needs += sum(reading.is_need for reading in written)
+        read += done
+        if len(due) < batch:
             return ReadingReport(read, needs, withdrawn, more=False)
+        if not done:
+            break  # somebody else is at every one of them
     return ReadingReport(read, needs, withdrawn, more=True)
 
 
@@ -68,9 +87,13 @@ def gazetteer_of(session: Session, settings: SentimentSettings) -> Gazetteer:
     return load_gazetteer(nodes, home=settings.home_province)
 
 
+def _gone() -> SelectOfScalar[str]:
+    return select(Post.id).where(Post.state != PostState.PUBLISHED, col(Post.read_revision) > 0)
+
+
 def _withdraw(session: Session) -> int:
     """Take the reading and the membership of every post that is not published any more."""
-    gone = select(Post.id).where(Post.state != PostState.PUBLISHED, col(Post.read_revision) > 0)
+    gone = _gone()
     _leave(session, gone)
     taken: Any = session.execute(delete(Reading).where(col(Reading.post_id).in_(gone)))
     session.execute(
@@ -96,10 +119,19 @@ def _leave(session: Session, posts: Any) -> None:  # noqa: ANN401 - identifiers,
     session.execute(delete(DemandMember).where(*leaving).execution_options(synchronize_session=False))
 
 
-def _read_batch(session: Session, reader: Reader, now: datetime, limit: int) -> list[Reading]:
-    """Read one batch. Its posts stay locked until the batch is done, and another worker passes them by."""
-    due = session.execute(
-        select(Post, PostRevision.text)
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A revision that nobody has read yet."""
+
+    post_id: str
+    revision: int
+    organisation: str
+    text: str
+
+
+def _due(session: Session, limit: int) -> list[_Due]:
+    found = session.execute(
+        select(Post.id, Post.revision, Post.organisation, PostRevision.text)
         .join(
             PostRevision,
             sa.and_(
@@ -109,16 +141,31 @@ def _read_batch(session: Session, reader: Reader, now: datetime, limit: int) -> 
         .where(Post.state == PostState.PUBLISHED, col(Post.read_revision) < col(Post.revision))
         .order_by(col(Post.created_at), col(Post.id))
         .limit(limit)
-        .with_for_update(of=sa.inspect(Post).local_table, skip_locked=True)
     ).all()
-    if not due:
-        return []
-    posts: Sequence[Post] = [post for post, _ in due]
-    reads = reader.read([text or "" for _, text in due], [post.organisation for post in posts])
+    return [_Due(post, revision, organisation, text or "") for post, revision, organisation, text in found]
+
+
+def _write(
+    session: Session, due: Sequence[_Due], reads: Sequence[Read], bundle: str, now: datetime
+) -> list[Reading]:
+    """Write what was read. A post that somebody has in hand, or that changed meanwhile, is passed by."""
+    read = {post.post_id: (post.revision, one) for post, one in zip(due, reads, strict=True)}
+    locked = session.exec(
+        select(Post)
+        .where(col(Post.id).in_(read), col(Post.read_revision) < col(Post.revision))
+        .order_by(col(Post.id))
+        .with_for_update(skip_locked=True)
+    ).all()
+    posts = [
+        post for post in locked if post.state is PostState.PUBLISHED and post.revision == read[post.id][0]
+    ]
     ids = [post.id for post in posts]
     _leave(session, ids)
     session.execute(delete(Reading).where(col(Reading.post_id).in_(ids)))
-    readings = [_record(post, read, reader.bundle.name, now) for post, read in zip(posts, reads, strict=True)]
+    texts = {one.post_id: one.text for one in due}
+    readings = [_record(post, read[post.id][1], bundle, now) for post in posts]
+    for reading in readings:
+        reading.urgency = urgency(texts[reading.post_id])
     session.add_all(readings)
     for post in posts:
         post.read_revision = post.revision

@@ -7,8 +7,8 @@ goes through the very code that runs live, over a database of its own.
 Neighbours: `api/commands/evaluate_demands.py` gives it the posts and shows the figures.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -52,6 +52,41 @@ class Outcome:
     proposed: frozenset[str]
     proposed_at: dict[str, datetime]
     joined_by: dict[str, tuple[str, ...]]
+
+
+@dataclass
+class IdsKept:
+    """How many ids of demands, and how many posts in them, go on from one run to the next.
+
+    An id goes on if it, or the demand it leads to after a merge, still has posts.
+    """
+
+    ids: int = 0
+    ids_kept: int = 0
+    posts: int = 0
+    posts_kept: int = 0
+    _before: dict[str, str] = field(default_factory=dict)
+
+    def look(self, database: Database) -> None:
+        """Compare what stands on record with what stood there at the last look."""
+        with database.reading() as session:
+            now = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
+            leads = dict(session.exec(select(Demand.id, Demand.merged_into)).all())
+        held = set(now.values())
+        for post, demand in self._before.items():
+            self.posts += 1
+            self.posts_kept += _led(demand, leads) == now.get(post)
+        for demand in set(self._before.values()):
+            self.ids += 1
+            self.ids_kept += _led(demand, leads) in held
+        self._before = now
+
+
+def _led(demand: str, leads: Mapping[str, str | None]) -> str:
+    """Return the demand that `demand` is now."""
+    while (further := leads.get(demand)) is not None:
+        demand = further
+    return demand
 
 
 def replay(

@@ -27,7 +27,7 @@ class SentimentSettings:
     minimum_authors
         Distinct authors from which a demand is proposed, where no place has its own number.
     read_at_once
-        Posts that one transaction of the reading job takes.
+        Posts that the reading job reads at once; it writes them a few at a time.
     """
 
     home_province: str = HOME_PROVINCE

@@ -16,15 +16,15 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from sentiment.demand.cohesion import Cohesion, cohesion_parts
 from sentiment.demand.constraints import Constraints
-from sentiment.demand.refining import WHOLE, Compared, Membership, Refined, held_by, homes_differ, refine
-from sentiment.demand.scoring import FloatArray, Item, Profiles, Scorer, parts, profile
+from sentiment.demand.refining import WHOLE, Compared, Membership, Refined, held_by, home_of, refine
+from sentiment.demand.scoring import FloatArray, Item, Profiles, Scorer, pair_parts, profile
 
 BLOCK: Final = 512
 """Rows of one block; a larger one is cut along time, each piece compared with the next as well."""
@@ -32,8 +32,26 @@ BLOCK: Final = 512
 FLOOR: Final = 0.05
 """Pairs below this probability count as nothing."""
 
-NEAREST: Final = 32
-"""Pairs that are kept for one item in one block."""
+NEAREST: Final = 12
+"""Pairs that are kept for one item in one block, where not every pair is compared."""
+
+ASKED_FROM: Final = 5
+"""Posts from which a group is asked whether it holds together: fewer are never proposed (charter, 5)."""
+
+CELL: Final = 400
+"""Items of one cell of meaning, on average."""
+
+CELLS: Final = 2048
+"""Cells of meaning at most."""
+
+DRAWN: Final = 20_000
+"""Items from which the middles of the cells are found."""
+
+TURNS: Final = 2
+AT_ONCE: Final = 8192
+_SMALLEST: Final = 1e-6
+
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +67,14 @@ class Member:
 class Group:
     """Posts of one need. `kept` is the id of the demand that it continues, if that is fixed.
 
-    `cohesion` is the probability that the group is one demand, 1 where nobody asked.
+    `cohesion` is the probability that the group is one demand, 1 where nobody asked. A group that was not
+    `touched` is as the last run left it, and nothing new is known of it.
     """
 
     members: tuple[Member, ...]
     kept: str | None = None
     cohesion: float = 1.0
+    touched: bool = True
 
 
 @dataclass
@@ -66,6 +86,7 @@ class _Joining:
     kept: dict[int, str]
     held: dict[int, Counter[int]]
     apart: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    homes: dict[int, int | None] = field(default_factory=dict)
 
     def mean(self, left: int, right: int) -> float:
         return self.links[left].get(right, 0.0) / (len(self.members[left]) * len(self.members[right]))
@@ -73,13 +94,16 @@ class _Joining:
     def may_join(self, left: int, right: int) -> bool:
         if right in self.apart[left] or (left in self.kept and right in self.kept):
             return False
-        return not homes_differ(self.held[left], self.held[right])
+        one, other = self.homes.get(left), self.homes.get(right)
+        return one is None or other is None or one == other
 
     def join(self, left: int, right: int) -> int:
-        """Make one group of two; the smaller number stays, so that the result has one name."""
-        stays, goes = min(left, right), max(left, right)
+        """Make one group of two; that of more links stays, so that little moves, else the smaller number."""
+        stays, goes = sorted((left, right), key=lambda name: (-len(self.links[name]), name))
         self.members[stays] += self.members.pop(goes)
         self.held[stays].update(self.held.pop(goes))
+        self.homes.pop(goes, None)
+        self.homes[stays] = home_of(self.held[stays])
         if goes in self.kept:
             self.kept[stays] = self.kept.pop(goes)
         for other, weight in self.links.pop(goes).items():
@@ -124,7 +148,30 @@ def cluster(
     if not items:
         return []
     ordered = sorted(items, key=lambda item: (item.day, item.key))
-    profiles = profile(ordered)
+    return grouped(
+        ordered,
+        profile(ordered),
+        scorer,
+        membership,
+        fixed=fixed,
+        constraints=constraints,
+        cohesion=cohesion,
+    )
+
+
+def grouped(
+    ordered: Sequence[Item],
+    profiles: Profiles,
+    scorer: Scorer,
+    membership: Membership | None = None,
+    *,
+    fixed: Mapping[str, str] | None = None,
+    constraints: Constraints | None = None,
+    cohesion: Cohesion | None = None,
+) -> list[Group]:
+    """Return what `cluster` does, of items in the order of time with the profiles they have."""
+    if not ordered:
+        return []
     compared = Compared(profiles, scorer)
     links = _links(ordered, compared)
     pairs = {row: dict(others) for row, others in links.items()}
@@ -139,7 +186,7 @@ def cluster(
         refined = refine(refined, compared, pairs, membership)
 
     def holds_together(rows: Sequence[int]) -> float:
-        if cohesion is None or membership is None or len(rows) < 2:  # noqa: PLR2004 - one post is no group
+        if cohesion is None or membership is None or len(rows) < ASKED_FROM:
             return 1.0
         return cohesion.probability(cohesion_parts(compared, membership, rows))
 
@@ -163,44 +210,79 @@ def _apart(items: Sequence[Item], constraints: Constraints) -> dict[int, frozens
 def _links(items: Sequence[Item], compared: Compared) -> dict[int, dict[int, float]]:
     """Return the probability of every pair of rows that is worth keeping, in both directions."""
     links: dict[int, dict[int, float]] = {row: {} for row in range(len(items))}
+    nearest = None if len(items) <= WHOLE else NEAREST
     for rows, columns in _blocks(items, compared.profiles):
         probable = compared.probabilities(rows, columns)
         probable[rows[:, None] == columns[None, :]] = 0.0
-        for row, at in enumerate(_strongest(probable)):
-            left = int(rows[row])
-            for column in at:
-                right = int(columns[column])
-                links[left][right] = links[right][left] = float(probable[row, column])
+        for left, right, link in _strongest(probable, rows, columns, nearest):
+            links[left][right] = links[right][left] = link
     return links
 
 
-def _strongest(probable: FloatArray) -> Iterable[npt.NDArray[np.int64]]:
-    """Yield for each row the columns that are kept: the strongest, and none below the floor."""
-    for row in probable:
-        at = np.flatnonzero(row >= FLOOR)
-        if len(at) > NEAREST and len(row) > WHOLE // 2:
-            at = at[np.argpartition(-row[at], NEAREST)[:NEAREST]]
-        yield at
+def _strongest(
+    probable: FloatArray, rows: Numbers, columns: Numbers, nearest: int | None
+) -> Iterable[tuple[int, int, float]]:
+    """Return the pairs that are kept: none below the floor, and for each row the `nearest`."""
+    kept = probable >= FLOOR
+    if nearest is not None and len(columns) > nearest:
+        at = np.argpartition(-probable, nearest, axis=1)[:, :nearest]
+        among = np.zeros_like(kept)
+        np.put_along_axis(among, at, values=True, axis=1)
+        kept &= among
+    across, down = np.nonzero(kept)
+    return zip(rows[across].tolist(), columns[down].tolist(), probable[across, down].tolist(), strict=True)
 
 
-def _blocks(
-    items: Sequence[Item], profiles: Profiles
-) -> Iterable[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Yield rows and columns whose pairs are scored. Work grows with n times the size of a block."""
+def _blocks(items: Sequence[Item], profiles: Profiles) -> Iterable[tuple[Numbers, Numbers]]:
+    """Yield rows and columns whose pairs are scored: those of one organisation, and of one cell of meaning.
+
+    A block that is too large is cut along time, each piece compared with the next as well. Work grows
+    with the number of items times the size of a block.
+    """
     if len(items) <= WHOLE:
         every = np.arange(len(items), dtype=np.int64)
         yield every, every
         return
-    blocks: dict[tuple[str, int], list[int]] = defaultdict(list)
-    best = profiles.domains.argmax(axis=1)
-    for row, item in enumerate(items):
-        if not profiles.on_common_board[row]:
-            blocks[item.organisation, -1].append(row)
-        blocks["", int(best[row])].append(row)
-    for block in blocks.values():
-        rows = np.array(block, dtype=np.int64)
-        for start in range(0, len(rows), BLOCK):
-            yield rows[start : start + BLOCK], rows[start : start + 2 * BLOCK]
+    placed = np.where(profiles.on_common_board, -1, profiles.organisations)
+    for block in _alike(placed):
+        if placed[block[0]] >= 0:
+            yield from _pieces(block)
+    for block in _alike(_cells(profiles.vectors)):
+        yield from _pieces(block)
+
+
+def _pieces(block: Numbers) -> Iterable[tuple[Numbers, Numbers]]:
+    for start in range(0, len(block), BLOCK):
+        yield block[start : start + BLOCK], block[start : start + 2 * BLOCK]
+
+
+def _alike(labels: npt.NDArray[np.integer[Any]]) -> list[Numbers]:
+    """Return the rows of each label, in order."""
+    order = np.argsort(labels, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
+def _cells(vectors: FloatArray) -> npt.NDArray[np.int64]:
+    """Return for each row its cell of meaning, by a few turns of k-means from evenly drawn seeds."""
+    drawn = vectors[:: max(1, len(vectors) // DRAWN)]
+    count = min(CELLS, max(1, len(vectors) // CELL))
+    middles = drawn[:: max(1, len(drawn) // count)][:count]
+    for _ in range(TURNS):
+        nearest = _nearest(drawn, middles)
+        sums = np.zeros_like(middles)
+        np.add.at(sums, nearest, drawn)
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        middles = np.where(lengths > 0, sums / np.maximum(lengths, _SMALLEST), middles)
+    return _nearest(vectors, middles)
+
+
+def _nearest(vectors: FloatArray, middles: FloatArray) -> npt.NDArray[np.int64]:
+    """Return for each vector the place of the nearest middle, the first of equals."""
+    result = np.empty(len(vectors), dtype=np.int64)
+    for start in range(0, len(vectors), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        result[part] = (vectors[part] @ middles.T).argmax(axis=1)
+    return result
 
 
 def _start(
@@ -281,15 +363,15 @@ def _members(
     at = np.array(sorted(rows), dtype=np.int64)
     if len(at) == 1:
         return (Member(items[at[0]].key, 1.0, {}),)
-    values = parts(profiles, at, at)
-    probable = scorer.probabilities(values)
+    probable = scorer.between(profiles, at, at)
     np.fill_diagonal(probable, -1.0)
     nearest = -np.sort(-probable, axis=1)[:, : min(3, len(at) - 1)]
+    values = pair_parts(profiles, at, at[probable.argmax(axis=1)])
     return tuple(
         Member(
             items[row].key,
             round(float(nearest[place].mean()), 4),
-            scorer.shares(values[place, int(probable[place].argmax())]),
+            scorer.shares(values[place]),
         )
         for place, row in enumerate(at)
     )

@@ -15,6 +15,7 @@ import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -64,7 +65,12 @@ def cohesion_parts(compared: Compared, membership: Membership, rows: Sequence[in
 @functools.cache
 def load_cohesion() -> Cohesion:
     """Return the committed model."""
-    table = json.loads(TABLE.read_text(encoding="utf-8"))["cohesion"]
+    return read_cohesion(TABLE)
+
+
+def read_cohesion(path: Path) -> Cohesion:
+    """Return the model of the table at `path`."""
+    table = json.loads(path.read_text(encoding="utf-8"))["cohesion"]
     return Cohesion(
         bias=table["bias"],
         weights=tuple(table["weights"][name] for name in PARTS),

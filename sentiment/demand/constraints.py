@@ -3,7 +3,7 @@
 A must-link binds two posts, a cannot-link parts them. Both are kept by every later run. Facts that
 contradict each other are never settled silently: they are named, for a person to look at.
 
-Neighbours: `clustering` obeys; `officers` records the facts.
+Neighbours: `clustering` obeys; `corrections` records the facts.
 """
 
 from collections.abc import Iterable, Sequence

@@ -6,11 +6,12 @@ is formed anew by every run, and goes on under its id in the group that has most
 went over to another demand it leaves a redirect. A post that was withdrawn leaves its demand, and a
 proposed demand that falls below the number of people goes back to gathering.
 
-It refuses to count posts: only distinct authors count. It groups nothing of the domain *none*
-(charter, 6), and proposes nothing below the number of people in force (charter, 5), nor a group
-that does not hold together (`cohesion`).
+It refuses to count posts: only distinct authors count, and a handful of accounts in `concert` counts
+once. What a person said (`facts`) is above everything: a post that was put somewhere stays there. It
+groups nothing of the domain *none* by itself (charter, 6), and proposes nothing below the number of
+people in force (charter, 5), nor a group that does not hold together (`cohesion`).
 
-Neighbours: `reading` leaves what is grouped; `officers` is what a person does with it;
+Neighbours: `reading` leaves what is grouped; `corrections` is what a person does with it;
 `models.threshold` knows the number of people.
 """
 
@@ -36,12 +37,13 @@ from models.post import Post, PostRevision
 from models.reading import Reading
 from models.threshold import Threshold, nearest, thresholds
 from models.vocabulary import DOMAIN_WORDS, DemandState, Domain, PostState
-from sentiment.demand import naming
-from sentiment.demand.clustering import Group, Member, cluster
+from sentiment.demand import concert, facts, naming
+from sentiment.demand.clustering import Group, Member
 from sentiment.demand.cohesion import load_cohesion
 from sentiment.demand.constraints import CannotLink, Constraints, MustLink
 from sentiment.demand.refining import load_membership
 from sentiment.demand.scoring import FloatArray, Item, Scorer, load_scorer, terms_of
+from sentiment.demand.territory import regroup
 from sentiment.place import common_place
 from sentiment.settings import SentimentSettings
 from sentiment.topics import DOMAINS, load_topics
@@ -100,8 +102,10 @@ class _Window:
     members: dict[str, str] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     facts: list[tuple[str, str, bool]] = field(default_factory=list)
+    pinned: Mapping[str, str] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
     thresholds: dict[str, Threshold] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
     fresh: bool = False
     changed: bool = False
 
@@ -157,21 +161,24 @@ def group_due(
             _mark_clustered(session, window, now)
         return GroupingReport(grouped=len(window.due))
     constraints = _constraints(window)
-    groups = cluster(
+    groups = regroup(
         [post.item for post in window.posts.values()],
         scorer,
         load_membership(),
+        stands=window.members,
+        fresh=window.due.keys() | {key for key, demand in window.members.items() if demand in window.stale},
         fixed={
             key: demand
-            for key, demand in window.members.items()
-            if demand in window.fixed and key in window.posts
+            for key, demand in {**window.members, **window.pinned}.items()
+            if key in window.posts and (demand in window.fixed or window.pinned.get(key) == demand)
         },
         constraints=constraints,
         cohesion=load_cohesion(),
     )
     with database.transaction() as session:
         report = _write(session, window, groups, settings, now)
-    return replace(report, contradictions=len(constraints.contradictions(window.posts)))
+    against = facts.conflicting([("", *fact) for fact in window.facts])
+    return replace(report, contradictions=len(against))
 
 
 def _read_window(
@@ -185,7 +192,8 @@ def _read_window(
     window.fixed = {demand.id for demand in demands if demand.state not in UNSETTLED}
     window.thresholds = thresholds(session)
     counts = _counts(session)
-    window.changed = any(_is_stale(demand, counts, window.thresholds, settings) for demand in demands)
+    window.stale = {demand.id for demand in demands if _is_stale(demand, counts, window.thresholds, settings)}
+    window.changed = bool(window.stale)
     window.fresh = (
         session.execute(
             _candidates(scorer, now - settings.window).where(col(Reading.clustered_at).is_(None)).limit(1)
@@ -195,21 +203,16 @@ def _read_window(
     if not window.fresh and not window.changed:
         return window
     window.members = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
-    window.facts = [
-        (post, demand, belongs)
-        for post, demand, belongs in session.exec(
-            select(DemandFact.post_id, DemandFact.demand_id, DemandFact.belongs).order_by(
-                col(DemandFact.decided_at), col(DemandFact.id)
-            )
-        )
-    ]
-    window.nodes = set(session.exec(select(Organisation.path)))
     open_demands = {demand.id for demand in demands}
+    heard = facts.said(session, {demand.id for demand in demands if demand.merged_into is None})
+    window.facts, window.pinned = list(heard.facts), heard.pinned
+    window.nodes = set(session.exec(select(Organisation.path)))
     rows = session.execute(_candidates(scorer, now - settings.window))
+    nowhere = np.zeros_like(bundle.encode([""])[0], dtype=np.float32)
     for reading, author, text in rows:
         if window.members.get(reading.post_id, "") not in {"", *open_demands}:
             continue  # It belongs to a demand that was rejected or closed, and stays there.
-        window.posts[reading.post_id] = _post(reading, author, text, bundle)
+        window.posts[reading.post_id] = _post(reading, author, text, bundle.name, nowhere)
     return window
 
 
@@ -229,18 +232,20 @@ def _candidates(scorer: Scorer, since: datetime) -> Any:  # noqa: ANN401 - a que
             Post.state == PostState.PUBLISHED,
             Post.revision == Reading.revision,
             col(Reading.posted_at) > since,
-            col(Reading.need_probability) >= scorer.need,
-            Reading.domain != Domain.NONE,
+            sa.or_(
+                sa.and_(col(Reading.need_probability) >= scorer.need, col(Reading.domain) != Domain.NONE),
+                facts.belonging(col(Reading.post_id)),  # A person's word is above what was read.
+            ),
         )
         .order_by(col(Reading.posted_at), col(Reading.post_id))
     )
 
 
-def _post(reading: Reading, author: str, text: str | None, bundle: Bundle) -> _Post:
+def _post(reading: Reading, author: str, text: str | None, bundle: str, nowhere: FloatArray) -> _Post:
     vector = np.frombuffer(reading.vector or b"", dtype="<f2").astype(np.float32)
-    if reading.bundle != bundle.name:
-        # Vectors of two bundles cannot be compared: this post is judged by its other parts.
-        vector = np.zeros_like(_vector_of(bundle))
+    if reading.bundle != bundle or vector.shape != nowhere.shape:
+        # Vectors of two bundles, or of two releases, cannot be compared: other parts judge this post.
+        vector = nowhere
     return _Post(
         item=item_of(
             key=reading.post_id,
@@ -261,10 +266,6 @@ def _post(reading: Reading, author: str, text: str | None, bundle: Bundle) -> _P
     )
 
 
-def _vector_of(bundle: Bundle) -> FloatArray:
-    return np.asarray(bundle.encode([""])[0], dtype=np.float32)
-
-
 def _constraints(window: _Window) -> Constraints:
     """Return what persons said, as links between posts.
 
@@ -272,8 +273,8 @@ def _constraints(window: _Window) -> Constraints:
     from every post that the demand keeps.
     """
     confirmed: dict[str, list[str]] = defaultdict(list)
-    for post, demand, belongs in window.facts:
-        if belongs and post in window.posts:
+    for post, demand in window.pinned.items():
+        if post in window.posts:
             confirmed[demand].append(post)
     kept: dict[str, list[str]] = defaultdict(list)
     for post, demand in window.members.items():
@@ -283,7 +284,7 @@ def _constraints(window: _Window) -> Constraints:
     cannot = [
         CannotLink(post, other)
         for post, demand, belongs in window.facts
-        if not belongs and post in window.posts
+        if not belongs and post in window.posts and window.pinned.get(post) != demand
         for other in dict.fromkeys([*kept[demand], *confirmed[demand]])
         if other != post
     ]
@@ -302,15 +303,25 @@ def _write(
     cohesion: dict[str, float] = {}
     still = _still_there(session, window)
     parted = {(post, demand) for post, demand, belongs in window.facts if not belongs}
+    parted -= set(window.pinned.items())
     for demand, group in _assignments(session, window, groups):
-        cohesion[demand] = group.cohesion
+        if group.touched:
+            cohesion[demand] = group.cohesion
         for member in group.members:
             if member.key in still and (member.key, demand) not in parted:
                 wanted[member.key] = (demand, member)
     touched, joined, left = _move(session, window, wanted, now)
-    proposed, fell_back = _refresh(session, touched, _frame(window, settings, cohesion), now)
+    frame = _frame(window, settings, cohesion, _vouched(window, wanted))
+    proposed, fell_back = _refresh(session, touched, frame, now)
     _mark_clustered(session, window, now)
     return GroupingReport(len(window.due), joined, left, tuple(proposed), fell_back)
+
+
+def _vouched(window: _Window, wanted: Mapping[str, tuple[str, Member]]) -> frozenset[str]:
+    """Return the demands of which a person put together at least half: those hold together by that word."""
+    pinned = Counter(demand for post, (demand, _) in wanted.items() if window.pinned.get(post) == demand)
+    posts = Counter(demand for demand, _ in wanted.values())
+    return frozenset(demand for demand, count in pinned.items() if 2 * count >= posts[demand])
 
 
 def _mark_clustered(session: Session, window: _Window, now: datetime) -> None:
@@ -405,6 +416,7 @@ def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> 
     What was proposed has the first word, and a post that an officer confirmed weighs more than many.
     """
     result = [(group.kept, group) for group in groups if group.kept is not None]
+    kept = {demand for demand, _ in result}
     free = [
         group
         for group in groups
@@ -413,7 +425,7 @@ def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> 
     ]
     shared: Counter[tuple[str, int]] = Counter()
     gathering = _unsettled(session)
-    confirmed = {(post, demand) for post, demand, belongs in window.facts if belongs}
+    confirmed = set(window.pinned.items())
     for number, group in enumerate(free):
         for member in group.members:
             demand = window.members.get(member.key)
@@ -423,7 +435,7 @@ def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> 
     for (demand, number), _ in sorted(
         shared.items(), key=lambda entry: (gathering[entry[0][0]] is None, -entry[1], entry[0])
     ):
-        if number not in named and demand not in named.values():
+        if number not in named and demand not in named.values() and demand not in kept:
             named[number] = demand
     for number, group in enumerate(free):
         if number not in named:
@@ -458,6 +470,11 @@ def _counts(session: Session) -> dict[str, tuple[int, int]]:
     return {demand: (posts, authors) for demand, posts, authors in rows}
 
 
+def _counted(demand: Demand) -> tuple[int, int]:
+    """Return posts and distinct accounts as the row has them, those in concert too."""
+    return demand.posts, demand.authors + demand.in_concert
+
+
 def _is_stale(
     demand: Demand,
     counts: Mapping[str, tuple[int, int]],
@@ -465,11 +482,11 @@ def _is_stale(
     settings: SentimentSettings,
 ) -> bool:
     """Return whether a demand's row says something that does not hold any more."""
-    authors = counts.get(demand.id, (0, 0))[1]
+    authors = counts.get(demand.id, (0, 0))[1] - demand.in_concert
     needed = nearest(found, demand.organisation, settings.minimum_authors).k
     return (
         demand.recount_due
-        or counts.get(demand.id, (0, 0)) != (demand.posts, demand.authors)
+        or counts.get(demand.id, (0, 0)) != _counted(demand)
         or (demand.state is DemandState.PROPOSED and authors < needed)
     )
 
@@ -484,21 +501,31 @@ class _Frame:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     everywhere: Mapping[str, int] = field(default_factory=dict)
     cohesion: Mapping[str, float] = field(default_factory=dict)
+    vouched: frozenset[str] = frozenset()
 
 
-def _frame(window: _Window, settings: SentimentSettings, cohesion: Mapping[str, float]) -> _Frame:
+def _frame(
+    window: _Window, settings: SentimentSettings, cohesion: Mapping[str, float], vouched: frozenset[str]
+) -> _Frame:
     words = {key: post.words for key, post in window.posts.items()}
     everywhere = Counter(word for said in words.values() for word in said)
-    return _Frame(window.nodes, window.thresholds, settings.minimum_authors, words, everywhere, cohesion)
+    return _Frame(
+        window.nodes, window.thresholds, settings.minimum_authors, words, everywhere, cohesion, vouched
+    )
 
 
-def recount(session: Session, demand: Demand, settings: SentimentSettings, now: datetime) -> None:
+def recount(
+    session: Session, demand: Demand, settings: SentimentSettings, now: datetime, *, vouched: bool = False
+) -> None:
     """Count one demand anew after a person changed it, and send it back if it has too few people.
 
-    It is the next run that proposes, because only a run knows how the group holds together.
+    It is the next run that proposes, because only a run knows how the group holds together; but one
+    that a person put together (`vouched`) is proposed at once if enough people voice it.
     """
     nodes = set(session.exec(select(Organisation.path)))
-    _settle(session, demand, _Frame(nodes, thresholds(session), settings.minimum_authors), now)
+    by_hand = frozenset({demand.id} if vouched else ())
+    frame = _Frame(nodes, thresholds(session), settings.minimum_authors, vouched=by_hand)
+    _settle(session, demand, frame, now)
 
 
 def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) -> tuple[list[str], int]:
@@ -506,19 +533,22 @@ def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) 
     counts = _counts(session)
     proposed: list[str] = []
     fell_back = 0
+    spoken_of = facts.spoken_of(session)
     demands = session.exec(
         select(Demand).where(col(Demand.state).in_(OPEN)).order_by(col(Demand.id)).with_for_update()
     ).all()
     for demand in demands:
         posts, authors = counts.get(demand.id, (0, 0))
         needed = nearest(frame.thresholds, demand.organisation, frame.default).k
-        holds = (posts, authors) == (demand.posts, demand.authors) and not demand.recount_due
+        holds = (posts, authors) == _counted(demand) and not demand.recount_due
+        authors -= demand.in_concert
         too_few = demand.state is DemandState.PROPOSED and authors < needed
         ready = demand.state is DemandState.GATHERING and authors >= needed and _coheres(demand, frame)
         loose = demand.state is DemandState.PROPOSED and not _coheres(demand, frame, default=True)
         if demand.id not in touched and holds and not (too_few or ready or loose):
             continue
-        if posts == 0 and demand.state is DemandState.GATHERING and demand.proposed_at is None:
+        empty = posts == 0 and demand.state is DemandState.GATHERING and demand.proposed_at is None
+        if empty and demand.id not in spoken_of:
             session.execute(delete(DemandFact).where(col(DemandFact.demand_id) == demand.id))
             session.delete(demand)
             continue
@@ -536,7 +566,10 @@ def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> N
     needed = _describe(session, demand, frame)
     demand.version += 1
     demand.recount_due = False
+    demand.cohesion = frame.cohesion.get(demand.id, demand.cohesion)
     if demand.state is DemandState.GATHERING and demand.authors >= needed and _coheres(demand, frame):
+        if demand.proposed_at is None:
+            _note_delay(session, demand, now)
         demand.state, demand.proposed_at = DemandState.PROPOSED, demand.proposed_at or now
         record(
             session,
@@ -554,8 +587,23 @@ def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> N
     session.add(demand)
 
 
+def _note_delay(session: Session, demand: Demand, now: datetime) -> None:
+    """Keep how long, and how many posts, the proposal came after the person who made the number."""
+    if demand.tenth_author_at is None:
+        return
+    demand.delay_seconds = max(0.0, (now - demand.tenth_author_at).total_seconds())
+    demand.delay_posts = session.exec(
+        select(sa.func.count())
+        .select_from(DemandMember)
+        .join(Post, col(Post.id) == col(DemandMember.post_id))
+        .where(DemandMember.demand_id == demand.id, col(Post.created_at) > demand.tenth_author_at)
+    ).one()
+
+
 def _coheres(demand: Demand, frame: _Frame, *, default: bool = False) -> bool:
     """Return whether a demand holds together, or `default` if this run did not form it."""
+    if demand.id in frame.vouched:
+        return True
     found = frame.cohesion.get(demand.id)
     return default if found is None else found >= load_cohesion().proposes
 
@@ -576,7 +624,17 @@ def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
         .where(col(DemandMember.demand_id) == demand.id, col(Post.state) == PostState.PUBLISHED)
         .order_by(col(Post.created_at), col(Post.id))
     ).all()
-    demand.posts, demand.authors = len(rows), len({row.author for row in rows})
+    one_voice = concert.voices(
+        [
+            concert.Said(row.author, row.created_at, frozenset(frame.words[row.id]))
+            for row in rows
+            if row.id in frame.words
+        ]
+    )
+    accounts = len({row.author for row in rows})
+    if frame.words:
+        demand.in_concert = accounts - len({one_voice.get(row.author, row.author) for row in rows})
+    demand.posts, demand.authors = len(rows), max(0, accounts - demand.in_concert)
     if rows:
         demand.first_posted_at, demand.last_posted_at = rows[0].created_at, rows[-1].created_at
         organisations = [row.organisation for row in rows]
@@ -588,7 +646,9 @@ def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
         demand.place = common_place([row.place for row in rows], organisations)
         _name(demand, [(row.author, frame.words[row.id]) for row in rows if row.id in frame.words], frame)
     needed = nearest(frame.thresholds, demand.organisation, frame.default).k
-    demand.tenth_author_at = nth_author_at([(row.created_at, row.author) for row in rows], needed)
+    demand.tenth_author_at = nth_author_at(
+        [(row.created_at, one_voice.get(row.author, row.author)) for row in rows], needed
+    )
     return needed
 
 

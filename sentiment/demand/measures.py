@@ -17,6 +17,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 Label = Hashable | None
 
 RIGHT_SHARE: Final = 0.8
@@ -97,6 +100,39 @@ def _expected_mutual_information(left: Counter[Hashable], right: Counter[Hashabl
                 log -= factorial[c] + factorial[a - c] + factorial[b - c] + factorial[n - a - b + c]
                 total += rows * columns * c / n * math.log(n * c / (a * b)) * math.exp(log)
     return total
+
+
+def board_auc(
+    gold: Sequence[Label], organisations: Sequence[Hashable], alike: npt.NDArray[np.float32]
+) -> float | None:
+    """Return how surely a post is nearer to its own demand than to another demand on the same board.
+
+    For each demand the area under the curve over pairs of posts of one board: both of the demand, against
+    one of it and one of another demand; the mean over the demands that have both, None if none has.
+    Ties count half. 0.5 is chance.
+
+    Parameters
+    ----------
+    gold, organisations
+        For each post its demand or None, and the board where it stands.
+    alike
+        Shape (n, n): how alike each pair of posts is; the diagonal is not looked at.
+    """
+    labels = np.array([-1 if label is None else hash(label) for label in gold], dtype=np.int64)
+    some = np.array([label is not None for label in gold], dtype=bool)
+    boards = np.array([hash(board) for board in organisations], dtype=np.int64)
+    areas = []
+    for demand in dict.fromkeys(label for label in gold if label is not None):
+        own = some & (labels == hash(demand))
+        rows = np.flatnonzero(own)
+        together = boards[rows, None] == boards[None, :]
+        together[np.arange(len(rows)), rows] = False
+        same, other = alike[rows][together & own], alike[rows][together & some & ~own]
+        if len(same) and len(other):
+            ordered = np.sort(other)
+            below = np.searchsorted(ordered, same, "left") + np.searchsorted(ordered, same, "right")
+            areas.append(float(below.mean()) / (2 * len(other)))
+    return sum(areas) / len(areas) if areas else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from sentiment.demand.scoring import TABLE, FloatArray, Profiles, Scorer, parts
+from sentiment.demand.scoring import TABLE, FloatArray, Profiles, Scorer
 
 PARTS: Final = (
     "mean_probability",
@@ -44,8 +45,9 @@ PARTS: Final = (
     "common_board_topic",
 )
 ROUNDS: Final = 3
-NEAR_ENOUGH: Final = 0.03
-"""Least probability with the nearest member for a group to be looked at for a post."""
+NEAR_ENOUGH, NEARER = 0.03, 0.1
+"""Least probability with the nearest member for a group to be looked at for a post; `NEARER` where they
+are too many to compare every pair."""
 
 MERGE_FROM: Final = 0.1
 """Least mean probability between two groups for a merge to be looked at."""
@@ -62,7 +64,6 @@ MOSTLY: Final = 0.7
 WHOLE: Final = 1500
 """Up to so many items every pair is compared once and kept."""
 
-_TABLES: Final = ("vectors", "terms", "topics", "domains")
 _CLIP: Final = 1e-4
 _SMALLEST: Final = 1e-6
 
@@ -100,21 +101,30 @@ def held_by(profiles: Profiles, rows: Sequence[int]) -> Counter[int]:
     return Counter(int(profiles.organisations[row]) for row in rows if not profiles.on_common_board[row])
 
 
+def home_of(held: Counter[int]) -> int | None:
+    """Return the organisation at which a group is at home, if there is one."""
+    total = held.total()
+    if total < AT_HOME_FROM:
+        return None
+    organisation, count = max(held.items(), key=lambda entry: (entry[1], -entry[0]))
+    return organisation if count >= MOSTLY * total else None
+
+
 def homes_differ(left: Counter[int], right: Counter[int]) -> bool:
     """Return whether two groups are each at home at one organisation, and not at the same."""
-    homes = [
-        organisation
-        for held in (left, right)
-        for organisation, count in held.most_common(1)
-        if held.total() >= AT_HOME_FROM and count >= MOSTLY * held.total()
-    ]
-    return len(set(homes)) > 1
+    one, other = home_of(left), home_of(right)
+    return one is not None and other is not None and one != other
 
 
 @functools.cache
 def load_membership() -> Membership:
     """Return the committed model."""
-    table = json.loads(TABLE.read_text(encoding="utf-8"))["membership"]
+    return read_membership(TABLE)
+
+
+def read_membership(path: Path) -> Membership:
+    """Return the model of the table at `path`."""
+    table = json.loads(path.read_text(encoding="utf-8"))["membership"]
     return Membership(
         bias=table["bias"],
         weights=tuple(table["weights"][name] for name in PARTS),
@@ -129,25 +139,30 @@ class Compared:
     def __init__(self, profiles: Profiles, scorer: Scorer) -> None:
         self.profiles, self.scorer = profiles, scorer
         self._probable: FloatArray | None = None
-        self._likeness: dict[str, FloatArray] = {}
         self._asked: dict[tuple[bytes, bytes], FloatArray] = {}
         n = len(profiles.days)
         if n <= WHOLE:
             every = np.arange(n, dtype=np.int64)
-            self._probable = scorer.probabilities(parts(profiles, every, every))
-            self._likeness = {name: self._products(name, every, every) for name in _TABLES}
+            self._probable = scorer.between(profiles, every, every)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every pair is compared."""
+        return self._probable is not None
 
     def probabilities(self, rows: Rows, columns: Rows) -> FloatArray:
         """Return the probability of each pair. Shape (rows, columns)."""
         if self._probable is not None:
             return self._probable[np.ix_(rows, columns)]
-        return self.scorer.probabilities(parts(self.profiles, rows, columns))
+        return self.scorer.between(self.profiles, rows, columns)
 
     def likeness(self, name: str, rows: Rows, group: Rows, inside: npt.NDArray[np.bool_]) -> FloatArray:
         """Return the cosine of each row with the mean of the group, itself left out. Shape (rows,)."""
-        own = np.square(getattr(self.profiles, name)[rows]).sum(axis=1)
-        dots = self._pairs(name, rows, group).sum(axis=1)
-        total = float(self._pairs(name, group, group).sum())
+        table: FloatArray = getattr(self.profiles, name)
+        asked, whole = table[rows], table[group].sum(axis=0)
+        own = np.square(asked).sum(axis=1)
+        dots = asked @ whole
+        total = float(whole @ whole)
         within = inside.any(axis=1)
         length = np.where(within, total - 2 * dots + own, total)
         dots = np.where(within, dots - own, dots)
@@ -159,15 +174,6 @@ class Compared:
         if question not in self._asked:
             self._asked[question] = membership.probabilities(membership_parts(self, rows, group))
         return self._asked[question]
-
-    def _pairs(self, name: str, rows: Rows, columns: Rows) -> FloatArray:
-        if name in self._likeness:
-            return self._likeness[name][np.ix_(rows, columns)]
-        return self._products(name, rows, columns)
-
-    def _products(self, name: str, rows: Rows, columns: Rows) -> FloatArray:
-        table: FloatArray = getattr(self.profiles, name)
-        return np.asarray(table[rows] @ table[columns].T, dtype=np.float32)
 
 
 def membership_parts(compared: Compared, rows: Rows, group: Rows) -> FloatArray:
@@ -251,9 +257,10 @@ class Refined:
 
 def refine(state: Refined, compared: Compared, links: Links, membership: Membership) -> Refined:
     """Return the groups after every free post was looked at again, and like groups were merged."""
-    for number in range(ROUNDS):
+    rounds = ROUNDS if compared.whole else ROUNDS - 1
+    for number in range(rounds):
         moved = _move(state, compared, links, membership)
-        merged = number + 1 < ROUNDS and _merge(state, compared, links, membership)
+        merged = number + 1 < rounds and _merge(state, compared, links, membership)
         if not moved and not merged:
             break
     return state
@@ -267,10 +274,11 @@ def _newest(rows: Sequence[int]) -> Rows:
 def _move(state: Refined, compared: Compared, links: Links, membership: Membership) -> bool:
     """Put each free post where it most probably belongs, all at once, judged by the groups as they were."""
     best: dict[int, tuple[float, int]] = {}
+    least = NEAR_ENOUGH if compared.whole else NEARER
     for name, members in sorted(state.groups.items()):
         if len(members) < 2 and name not in state.kept:  # noqa: PLR2004 - one post is no group yet
             continue
-        near = {other for row in members for other, link in links[row].items() if link >= NEAR_ENOUGH} | set(
+        near = {other for row in members for other, link in links[row].items() if link >= least} | set(
             members
         )
         rows = np.array(sorted(near - state.still), dtype=np.int64)
@@ -346,15 +354,17 @@ def _merge(state: Refined, compared: Compared, links: Links, membership: Members
 def _near_groups(state: Refined, links: Links) -> list[tuple[int, int]]:
     """Return the pairs of groups, of two posts at least, that are near enough to be looked at."""
     where = {row: name for name, members in state.groups.items() for row in members}
-    between: dict[tuple[int, int], float] = defaultdict(float)
-    for row, others in links.items():
-        for other, link in others.items():
-            one, two = where.get(row, -1), where.get(other, -1)
-            if -1 < one < two:
-                between[one, two] += link
     sizes = {name: len(members) for name, members in state.groups.items()}
+    between: dict[tuple[int, int], float] = defaultdict(float)
+    for name, members in state.groups.items():
+        if sizes[name] > 1:
+            for row in members:
+                for other, link in links[row].items():
+                    two = where.get(other, -1)
+                    if name < two and sizes[two] > 1:
+                        between[name, two] += link
     return [
         (one, two)
         for (one, two), total in sorted(between.items())
-        if min(sizes[one], sizes[two]) > 1 and total >= MERGE_FROM * sizes[one] * sizes[two]
+        if total >= MERGE_FROM * sizes[one] * sizes[two]
     ]
