@@ -29,11 +29,13 @@ from alerts.settings import AlertsSettings
 from models import audit
 from models.base import new_id
 from models.database import Database
+from models.organisation import Organisation
 from models.outbox import DeliveryAttempt, OutboxMessage, WebhookEndpoint
-from models.vocabulary import MessageState
+from models.vocabulary import ChannelKind, MessageState
 
 SPREAD: Final = 0.2
 DISABLED: Final = "endpoint_disabled"
+NO_CHANNEL: Final = "no_channel"
 BURIED: Final = 500
 
 
@@ -107,14 +109,22 @@ def deliver_due(
             if time.monotonic() - running.began < settings.round_limit:
                 room = min(limit, settings.threads) - len(running.flying)
                 for leased in _lease(database, settings, running, moment, room):
-                    send = channels[leased.channel].send
-                    running.flying[pool.submit(send, leased.envelope, at=moment)] = leased
+                    flying = pool.submit(_send, channels, leased, moment)
+                    running.flying[flying] = leased
             if not running.flying:
                 break
             done, _ = wait(running.flying, timeout=settings.poll, return_when=FIRST_COMPLETED)
             if done:
                 _settle(database, settings, running, done, running.at(now))
     return DeliveryReport(running.sent, running.delivered, running.failed, running.dead)
+
+
+def _send(channels: Mapping[str, Channel], leased: Leased, at: datetime) -> Outcome:
+    """Try once. A channel that the operator has taken away since is a failure that can be mended."""
+    channel = channels.get(leased.channel)
+    if channel is None:
+        return Outcome(succeeded=False, error=NO_CHANNEL)
+    return channel.send(leased.envelope, at=at)
 
 
 def _lease(
@@ -139,22 +149,43 @@ def _lease(
             message.lease = new_id()
             message.leased_until = now + timedelta(seconds=settings.lease)
             session.add(message)
+            # The endpoint says by which channel: a row that an earlier release wrote knows webhooks only.
             leased.append(
                 Leased(
                     endpoint.id,
-                    message.channel,
+                    endpoint.channel.value,
                     message.lease,
-                    Envelope(
-                        id=message.id,
-                        topic=message.topic.value,
-                        created_at=message.created_at,
-                        payload=message.payload,
-                        address=endpoint.url,
-                        secret=endpoint.secret,
-                    ),
+                    _envelope(session, message, endpoint, now),
                 )
             )
     return leased
+
+
+def _envelope(session: Session, message: OutboxMessage, endpoint: WebhookEndpoint, now: datetime) -> Envelope:
+    """Return what a channel needs to know; the old secret signs too while its time lasts."""
+    until = endpoint.old_secret_until
+    office = None
+    if endpoint.channel is not ChannelKind.WEBHOOK:
+        office = session.get(Organisation, endpoint.organisation)
+    return Envelope(
+        id=message.id,
+        topic=message.topic.value,
+        created_at=message.created_at,
+        payload=message.payload,
+        address=endpoint.url,
+        secret=endpoint.secret,
+        endpoint_id=endpoint.id,
+        signing=endpoint.signing,
+        sealed=endpoint.sealed,
+        old_secret=endpoint.old_secret if until is not None and now < until else None,
+        language=endpoint.language,
+        organisation=endpoint.organisation,
+        office="" if office is None else _name_of(office, endpoint.language),
+    )
+
+
+def _name_of(office: Organisation, language: str) -> str:
+    return office.name_en if language == "en" and office.name_en else office.name
 
 
 def _due(now: datetime, excluded: set[str]) -> list[sa.ColumnElement[bool]]:
@@ -285,7 +316,7 @@ def _put_off(message: OutboxMessage, settings: AlertsSettings, outcome: Outcome,
     message.attempts += 1
     message.last_error = outcome.error
     message.lease = message.leased_until = None
-    if outcome.gone or message.attempts > len(settings.waits):
+    if outcome.gone or outcome.refused or message.attempts > len(settings.waits):
         message.state, message.settled_at = MessageState.DEAD, now
         return True
     message.due_at = now + timedelta(

@@ -9,6 +9,9 @@ event, the smallest thing that can come out is a block, and a block is about k p
 - a cell with fewer authors is merged into "other"; if "other" is too small itself, the smallest
   cell joins it (complementary suppression);
 - a day with fewer authors is merged with the days beside it;
+- where spans of days hold whole places and only a few people besides, or the other way round, one number
+  less the other would tell of those few: neighbouring spans are told together until no sum of days and
+  sum of places differ by fewer than k people;
 - if fewer than k authors spoke since the last release, nothing is added, and the earlier figures
   are repeated with the moment that they are from;
 - a figure never goes down when posts are deleted, because the step would tell of a few people;
@@ -21,7 +24,7 @@ Pure: no clock, no database. The same posts in the same order give the same figu
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -31,6 +34,8 @@ from models.threshold import LOWEST_AUTHORS, MINIMUM_AUTHORS, Threshold
 
 RISING, FALLING = 1.25, 0.8
 TREND_DAYS: Final = 14
+MOST_SPANS: Final = 12
+"""Spans of days in one release; more are told together, so that all sums of them can be tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,10 @@ def release(voices: Sequence[Voice], threshold: Threshold) -> Release | None:
     everyone = range(len(voices))
     if distinct(voices, everyone) < threshold.k:
         return None
-    return Release(len(voices), tuple(_days(voices, threshold.k)), tuple(_cells(voices, threshold.k)))
+    cells = _cells(voices, threshold.k)
+    return Release(
+        len(voices), tuple(_apart(voices, _days(voices, threshold.k), cells, threshold.k)), tuple(cells)
+    )
 
 
 def _days(voices: Sequence[Voice], k: int) -> list[Span]:
@@ -147,6 +155,80 @@ def _cells(voices: Sequence[Voice], k: int) -> list[Cell]:
     cells = [Cell(name, tuple(by_cell[name])) for _, name in large]
     cells.sort(key=lambda cell: (-cell.posts, cell.name or ""))
     return [*cells, Cell(None, tuple(sorted(other)))] if other else cells
+
+
+def _apart(voices: Sequence[Voice], spans: list[Span], cells: list[Cell], k: int) -> list[Span]:
+    """Join neighbouring spans until no sum of cells leaves a few people of the spans that hold it."""
+    while len(spans) > MOST_SPANS:
+        spans = _joined(
+            spans, min(range(len(spans) - 1), key=lambda at: spans[at].posts + spans[at + 1].posts)
+        )
+    while len(spans) > 1 and (told := _leak(voices, spans, cells, k)) is not None:
+        spans = _joined(spans, told if told < len(spans) - 1 else told - 1)
+    return spans
+
+
+def _joined(spans: list[Span], at: int) -> list[Span]:
+    """Return the spans with the one at a place and the next told as one."""
+    one, other = spans[at], spans[at + 1]
+    both = Span(one.first, other.last, (*one.members, *other.members))
+    return [*spans[:at], both, *spans[at + 2 :]]
+
+
+def _leak(voices: Sequence[Voice], spans: list[Span], cells: list[Cell], k: int) -> int | None:
+    """Return the first span of a set of spans that is some cells and a few people more, or None.
+
+    All sets of spans are tried, at most 2 to the 12th. For each, only the cells that lie wholly in it can
+    be taken away, and to take all of them leaves the fewest. The same sums the other way round are the
+    complements of these, so they need no look of their own.
+    """
+    corners = _corners(voices, spans, cells)
+    lies_in = [0] * len(cells)
+    for at, place in corners:
+        lies_in[place] |= 1 << at
+    for chosen in range(1, 1 << len(spans)):
+        whole = {place for place, spread in enumerate(lies_in) if spread & ~chosen == 0}
+        if whole and 0 < _left(corners, chosen, whole, k) < k:
+            return (chosen & -chosen).bit_length() - 1
+    return None
+
+
+def _corners(
+    voices: Sequence[Voice], spans: list[Span], cells: list[Cell]
+) -> dict[tuple[int, int], set[str]]:
+    """Return the people of each span and cell together, where there are any."""
+    span_of = {member: at for at, span in enumerate(spans) for member in span.members}
+    corners: defaultdict[tuple[int, int], set[str]] = defaultdict(set)
+    for place, cell in enumerate(cells):
+        for member in cell.members:
+            corners[span_of[member], place].add(voices[member].author)
+    return corners
+
+
+def _left(
+    corners: Mapping[tuple[int, int], set[str]], chosen: int, whole: Collection[int], enough: int
+) -> int:
+    """Return how many people a set of spans holds outside some cells; no more than `enough` are counted."""
+    people: set[str] = set()
+    for (at, place), authors in corners.items():
+        if chosen >> at & 1 and place not in whole:
+            people |= authors
+            if len(people) >= enough:
+                break
+    return len(people)
+
+
+def within(counts: Mapping[str, Any], since: date, until: date) -> int:
+    """Return the posts of a period, from whole published spans alone. Unit: posts, 0 or of k people.
+
+    A span that reaches over an end of the period is left out: a sum of spans is the only thing that may
+    be told about any period, and the difference of two such sums is one again.
+    """
+    return sum(
+        row["posts"]
+        for row in counts["days"]
+        if since.isoformat() <= row["from"] and row["to"] <= until.isoformat()
+    )
 
 
 def counted(

@@ -1,8 +1,9 @@
-"""Append to the disposal record of an event. Entries are never changed or removed.
+"""Append to the disposal record of an event or a case. Entries are never changed or removed.
 
-The row of the event is locked first, so that two officers' steps are numbered one after another.
+The row of the event or case is locked first, so that two officers' steps are numbered one after another.
 
-Neighbours: `lifecycle` says which step may follow; `events`, `cases` and `inbox` take the steps.
+Neighbours: `lifecycle` and `case_steps` say which step may follow; `events`, `handling` and `inbox` take
+the steps; `models.guards` refuses in the database itself to change an entry.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from alerts import lifecycle
 from alerts.actor import Actor
 from models import audit
 from models.errors import NotFound
-from models.event import DisposalEntry, Event
+from models.event import Case, DisposalEntry, Event
 from models.vocabulary import Step
 
 
@@ -37,7 +38,7 @@ def locked(session: Session, event_id: str, actor: Actor) -> Event:
 
 def append(
     session: Session,
-    event: Event,
+    event: Event | Case,
     step: Step,
     text: str,
     *,
@@ -47,7 +48,7 @@ def append(
     organisation: str | None = None,
     at: datetime | None = None,
 ) -> DisposalEntry:
-    """Add an entry to the record of a locked event.
+    """Add an entry to the record of a locked event or case.
 
     `actor` is None for the service itself; `at` is when it happened, if that was before `now`.
     """
@@ -66,12 +67,13 @@ def append(
         at=at or now,
     )
     session.add(entry)
+    kind = "case" if isinstance(event, Case) else "event"
     audit.record(
         session,
         now,
         actor=actor.audit_name if actor else "service",
-        action=f"event.{step.value}",
-        subject=f"event:{event.id}",
+        action=f"{kind}.{step.value}",
+        subject=f"{kind}:{event.id}",
         organisation=event.organisation,
         details={"entry": entry.id, "sequence": entry.sequence},
     )
@@ -106,12 +108,12 @@ def take(
     )
 
 
-def record_of(session: Session, event_id: str) -> list[DisposalEntry]:
+def record_of(session: Session, subject_id: str) -> list[DisposalEntry]:
     """Return the whole record, first entry first."""
     return list(
         session.exec(
             select(DisposalEntry)
-            .where(col(DisposalEntry.subject_id) == event_id)
+            .where(col(DisposalEntry.subject_id) == subject_id)
             .order_by(col(DisposalEntry.sequence))
         )
     )

@@ -7,8 +7,8 @@ break them, from the posts themselves and not from a stored count.
 Refuses: demands outside the actor's scope, not proposed, too small, or in no service domain;
 titles that quote a post; steps out of order; a report in which nothing is new.
 
-Neighbours: `disclosure` decides the figures, `members` reads the posts, `disposal` keeps the
-record, `cases` opens the form, `inbox` shows the report, `delivery` sends the messages.
+Neighbours: `reporting` reports up, `members` reads the posts, `disposal` keeps the record, `cases` opens
+the form, `incidents` raises events that no demand stands behind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,21 +21,20 @@ from sqlmodel import Session, col, select
 from alerts import disposal, lifecycle
 from alerts.actor import Actor
 from alerts.cases import open_form
-from alerts.disclosure import counted, release
 from alerts.members import (
     Member,
     author_count,
-    chosen_examples,
     members_of,
+    members_of_event,
     quotes_a_post,
 )
 from alerts.redaction import redact
+from alerts.reporting import NO_WORDS, report_up, tell_sources
 from models import audit
 from models.demand import Demand
 from models.errors import CharterViolation, Conflict, InvalidInput, NotFound, StaleVersion
-from models.event import DisposalEntry, Event, InboxItem, Report, ReportExample
-from models.organisation import Organisation, ancestors, under
-from models.outbox import tell_offices, tell_platform
+from models.event import DisposalEntry, Event, Report, ReportExample
+from models.organisation import under
 from models.threshold import Threshold, threshold_for
 from models.vocabulary import (
     DOMAIN_WORDS,
@@ -44,14 +43,19 @@ from models.vocabulary import (
     EventKind,
     EventState,
     Step,
-    Topic,
 )
 
 TITLE: Final = 120
 TEXT: Final = 2_000
-TOLD: Final = 1_000
 FOUND: Final = "由系统从已发布的帖子中汇集，达到人数要求后提出。"
-REPORTED: Final = "已汇总上报，不含作者信息。"
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """One example as it went up, and whether an officer put it into other words."""
+
+    text: str
+    paraphrased: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,14 @@ class EventCard:
 
     event: Event
     reports: list[Report]
-    examples: dict[str, list[str]]
+    quoted: dict[str, list[Quoted]]
     record: list[DisposalEntry]
     open_steps: list[Step]
+
+    @property
+    def examples(self) -> dict[str, list[str]]:
+        """The texts of the examples by report."""
+        return {report: [one.text for one in quoted] for report, quoted in self.quoted.items()}
 
 
 def _words(text: str, field: str, *, limit: int = TEXT) -> str:
@@ -98,6 +107,7 @@ def verify_demand(
     version: int | None = None,
     report: bool = True,
     examples: Sequence[str] | None = None,
+    paraphrases: Mapping[str, str] = NO_WORDS,
 ) -> Event:
     """Make a proposed demand an event; with `report`, report it up and open its form as well.
 
@@ -109,6 +119,8 @@ def verify_demand(
         The version of the demand that the officer saw, if the caller knows it.
     examples
         Posts to quote, redacted; None lets the service choose, an empty list quotes nothing.
+    paraphrases
+        By post, an officer's own words in place of the post's.
 
     Raises
     ------
@@ -120,7 +132,8 @@ def verify_demand(
     demand = _locked_demand(session, demand_id, actor, version)
     threshold = threshold_for(session, demand.organisation)
     members = members_of(session, demand.id)
-    if author_count(members) < threshold.k:
+    # Accounts that post in concert were folded when the demand was counted, and are no people here either.
+    if author_count(members) - demand.in_concert < threshold.k:
         raise CharterViolation(f"fewer than {threshold.k} people voice this", code="too_few_authors")
     chosen = domain or demand.domain
     if chosen is Domain.NONE:
@@ -138,14 +151,15 @@ def verify_demand(
         domain=chosen,
         place=_coarse_place(demand, members, threshold),
         created_at=now,
+        verified_at=now,
     )
     session.add_all([demand, event])
     session.flush()
     disposal.append(session, event, Step.COLLECT, FOUND, actor=None, now=now, at=demand.proposed_at)
     disposal.append(session, event, Step.VERIFY, remark, actor=actor, now=now)
-    _tell_sources(session, event, members, {"state": "verified"}, occurrence="verified", now=now)
+    tell_sources(session, event, members, {"state": "verified"}, occurrence="verified", now=now)
     if report:
-        report_up(session, event.id, actor, now=now, examples=examples)
+        report_up(session, event.id, actor, now=now, examples=examples, paraphrases=paraphrases)
         open_form(session, event.id, actor, now=now)
     session.flush()
     return event
@@ -203,187 +217,6 @@ def _coarse_place(demand: Demand, members: Sequence[Member], threshold: Threshol
     return demand.place if demand.place and author_count(named) >= threshold.k else None
 
 
-def _tell_sources(
-    session: Session,
-    event: Event,
-    members: Sequence[Member],
-    payload: Mapping[str, Any],
-    *,
-    occurrence: str,
-    now: datetime,
-    name_posts: bool = False,
-) -> None:
-    """Tell each platform whose posts are in the demand; its own posts by its own identifiers only."""
-    for source in sorted({member.source for member in members}):
-        told: dict[str, Any] = {"demand": event.demand_id, "event": event.id, **payload}
-        if name_posts:
-            told["posts"] = [one.external_id for one in members if one.source == source][:TOLD]
-        tell_platform(
-            session,
-            source,
-            Topic.DEMAND_UPDATED,
-            event.demand_id or event.id,
-            payload=told,
-            now=now,
-            occurrence=occurrence,
-        )
-
-
-def report_up(
-    session: Session,
-    event_id: str,
-    actor: Actor,
-    *,
-    now: datetime,
-    examples: Sequence[str] | None = None,
-) -> Report:
-    """Report an event to every level above it, the province always.
-
-    The figures are all that goes out; examples stand in rows of their own, so that a deletion
-    reaches them, and are in no message. A second report needs something new: enough new people,
-    or a step taken since.
-
-    Raises
-    ------
-    Conflict
-        If nothing is new, or the event is closed.
-    CharterViolation
-        If the first report would be about fewer than k people.
-    """
-    event = disposal.locked(session, event_id, actor)
-    state = lifecycle.after(event.state, Step.REPORT_UP)
-    last = session.exec(
-        select(Report).where(col(Report.event_id) == event.id).order_by(col(Report.sequence).desc())
-    ).first()
-    members = members_of(session, event.demand_id or "")
-    figures = _figures(session, event, members, last.figures if last else None, state)
-    if last and figures["counts"]["repeated"] and not _stepped_since_report(session, event):
-        raise Conflict("nothing is new since the last report", code="nothing_new")
-    report = Report(
-        event_id=event.id,
-        sequence=figures["sequence"],
-        figures=figures,
-        reported_by=actor.account_id,
-        reported_at=now,
-    )
-    session.add(report)
-    session.flush()
-    for example in chosen_examples(session, members, examples):
-        session.add(ReportExample(report_id=report.id, post_id=example.post_id, text=example.text))
-    offices = ancestors(event.organisation)[1:] or [event.organisation]
-    for office in offices:
-        session.add(
-            InboxItem(
-                organisation=office,
-                report_id=report.id,
-                event_id=event.id,
-                title=event.title,
-                arrived_at=now,
-            )
-        )
-    disposal.take(
-        session,
-        event,
-        Step.REPORT_UP,
-        REPORTED,
-        actor=actor,
-        now=now,
-        details={"report": report.id, "sequence": report.sequence, "offices": offices},
-    )
-    tell_offices(
-        session,
-        event.organisation,
-        Topic.EVENT_REPORTED,
-        event.id,
-        payload={"event": event.id, "report": report.id, "figures": figures},
-        now=now,
-        occurrence=f"report-{report.sequence}",
-    )
-    _tell_sources(
-        session,
-        event,
-        members,
-        {"state": event.state.value},
-        occurrence=f"report-{report.sequence}",
-        now=now,
-    )
-    session.flush()
-    return report
-
-
-def _stepped_since_report(session: Session, event: Event) -> bool:
-    """Return whether somebody took a step by hand after the last report."""
-    record = disposal.record_of(session, event.id)
-    last = max((entry.sequence for entry in record if entry.step is Step.REPORT_UP), default=0)
-    return any(entry.sequence > last and entry.step in lifecycle.BY_HAND for entry in record)
-
-
-def _figures(
-    session: Session,
-    event: Event,
-    members: Sequence[Member],
-    earlier: Mapping[str, Any] | None,
-    state: EventState,
-) -> dict[str, Any]:
-    """Return everything a report says."""
-    threshold = threshold_for(session, event.organisation)
-    counts = earlier["counts"] if earlier else None
-    if earlier:
-        spread_by = str(earlier["spread_by"])
-    else:
-        spread_by = "organisation" if len({one.organisation for one in members}) > 1 else "place"
-    fresh = [one for one in members if counts is None or one.joined_at > _moment(counts["as_of"])]
-    added = release([one.voice(spread_by) for one in fresh], threshold)
-    before = (
-        set()
-        if counts is None
-        else {one.author for one in members if one.joined_at <= _moment(counts["authors_as_of"])}
-    )
-    new_authors = len({one.author for one in members} - before)
-    as_of = max((one.joined_at for one in fresh), default=event.created_at)
-    counts = counted(counts, added, new_authors, threshold, as_of)
-    return {
-        "event": event.id,
-        "kind": event.kind.value,
-        "sequence": (earlier["sequence"] if earlier else 0) + 1,
-        "title": event.title,
-        "domain": event.domain.value,
-        "organisation": event.organisation,
-        "place": event.place,
-        "state": state.value,
-        "doing": _doing(session, event),
-        "spread_by": spread_by,
-        "names": _names(session, event, counts, spread_by),
-        "counts": counts,
-    }
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _doing(session: Session, event: Event) -> str | None:
-    """Return what an officer last wrote about what is being done, redacted."""
-    text = session.exec(
-        select(DisposalEntry.text)
-        .where(
-            col(DisposalEntry.subject_id) == event.id,
-            col(DisposalEntry.step).in_([Step.ACT, Step.FEED_BACK_UP]),
-        )
-        .order_by(col(DisposalEntry.sequence).desc())
-    ).first()
-    return redact(text) if text else None
-
-
-def _names(session: Session, event: Event, counts: Mapping[str, Any], spread_by: str) -> dict[str, str]:
-    """Return what people call the organisations that the figures name."""
-    paths = {event.organisation}
-    if spread_by == "organisation":
-        paths |= {row["cell"] for row in counts["spread"] if row["cell"]}
-    rows = session.exec(select(Organisation).where(col(Organisation.path).in_(sorted(paths)))).all()
-    return {row.path: row.name for row in rows}
-
-
 def take_step(
     session: Session,
     event_id: str,
@@ -415,10 +248,10 @@ def take_step(
     entry = disposal.take(session, event, step, words, actor=actor, now=now)
     session.flush()
     if step in {Step.TELL_USERS, Step.FEED_BACK_USERS}:
-        _tell_sources(
+        tell_sources(
             session,
             event,
-            members_of(session, event.demand_id or ""),
+            members_of_event(session, event),
             {"state": event.state.value, "step": step.value, "message": redact(words)},
             occurrence=entry.id,
             now=now,
@@ -472,13 +305,23 @@ def list_events(
     scope: Sequence[str],
     *,
     state: EventState | None = None,
+    kind: EventKind | None = None,
+    incidents: Sequence[str] = (),
     before: str | None = None,
     limit: int = 50,
 ) -> list[Event]:
-    """Return events at and under the nodes of `scope`, newest first; `before` is the last one seen."""
+    """Return events at and under the nodes of `scope`, newest first; `before` is the last one seen.
+
+    Incidents of immediate danger are there only at and under the nodes of `incidents`.
+    """
     if not scope:
         return []
-    query = select(Event).where(_in_scope(Event.organisation, scope))
+    visible = col(Event.immediate).is_(False)
+    if incidents:
+        visible |= _in_scope(Event.organisation, incidents)
+    query = select(Event).where(_in_scope(Event.organisation, scope), visible)
+    if kind is not None:
+        query = query.where(col(Event.kind) == kind)
     if state is not None:
         query = query.where(col(Event.state) == state)
     if before is not None:
@@ -507,16 +350,16 @@ def event_card(session: Session, event_id: str) -> EventCard:
     reports = list(
         session.exec(select(Report).where(col(Report.event_id) == event_id).order_by(col(Report.sequence)))
     )
-    examples: dict[str, list[str]] = {report.id: [] for report in reports}
+    quoted: dict[str, list[Quoted]] = {report.id: [] for report in reports}
     for row in session.exec(
         select(ReportExample)
-        .where(col(ReportExample.report_id).in_(list(examples)))
+        .where(col(ReportExample.report_id).in_(list(quoted)))
         .order_by(col(ReportExample.id))
     ):
         if row.text:
-            examples[row.report_id].append(row.text)
+            quoted[row.report_id].append(Quoted(row.text, row.paraphrased))
     return EventCard(
-        event, reports, examples, disposal.record_of(session, event_id), lifecycle.open_steps(event.state)
+        event, reports, quoted, disposal.record_of(session, event_id), lifecycle.open_steps(event.state)
     )
 
 

@@ -1,6 +1,10 @@
-"""The fields of the official form 集中诉求办理表, their words in two languages, and how it is printed.
+"""The fields of the official forms 集中诉求办理表 and 帮扶个案办理表, in two languages, and as shown.
 
-Neighbours: `cases` opens and saves forms; `docs/reference/disposal-record.md` shows them.
+The name in a help case is never a saved field: it is shown from the author's consent while that holds,
+so that no version of the form keeps it after it was taken back.
+
+Neighbours: `cases` opens and saves forms, `documents` makes Word and PDF of them;
+`docs/reference/disposal-record.md` shows the fields.
 """
 
 from collections.abc import Mapping
@@ -49,9 +53,26 @@ COLLECTIVE_DEMAND: Final = (
     ),
     FormField("leader_remark", Words("团省委领导批示", "Leader's remark"), LONG, filled=False),
 )
-FORMS: Final = MappingProxyType({CaseKind.COLLECTIVE_DEMAND: COLLECTIVE_DEMAND})
+HELP_CASE: Final = (
+    FormField("issued_on", Words("行文日期", "Date of issue"), SHORT, filled=True),
+    FormField("name", Words("反映诉求的用户姓名", "Name of the user"), SHORT, filled=False),
+    FormField("reported_at", Words("反映时间", "Time of the post"), SHORT, filled=True),
+    FormField("replies", Words("跟帖数量", "Number of replies"), SHORT, filled=True),
+    FormField("place", Words("用户所在地", "Where the user is"), SHORT, filled=True),
+    *COLLECTIVE_DEMAND[5:],
+)
+FORMS: Final = MappingProxyType(
+    {CaseKind.COLLECTIVE_DEMAND: COLLECTIVE_DEMAND, CaseKind.HELP_CASE: HELP_CASE}
+)
+FROM_CONSENT: Final = frozenset({"name"})
+"""Fields that are filled from a consent when a form is shown, and saved by nobody."""
+
+NO_NAME: Final = "（本人未同意提供）"
 TITLES: Final = MappingProxyType(
-    {CaseKind.COLLECTIVE_DEMAND: Words("集中诉求办理表", "Collective demand: handling form")}
+    {
+        CaseKind.COLLECTIVE_DEMAND: Words("集中诉求办理表", "Collective demand: handling form"),
+        CaseKind.HELP_CASE: Words("帮扶个案办理表", "Help case: handling form"),
+    }
 )
 FOOTER: Final = Words("请退回综合协调组存档。", "Please return to the coordination group for the archive.")
 
@@ -97,13 +118,15 @@ def checked(kind: CaseKind, values: Mapping[str, Any]) -> dict[str, str]:
             raise InvalidInput(f"longer than {field.limit} characters", code="too_long", field=where)
         if any(ord(sign) < ord(" ") and sign not in "\n\t" for sign in value):
             raise InvalidInput("control characters are not allowed", code="control_character", field=where)
-        found[field.key] = value.strip()
+        found[field.key] = "" if field.key in FROM_CONSENT else value.strip()
     return found
 
 
-def sheet(kind: CaseKind, values: Mapping[str, str]) -> Sheet:
-    """Return a form as it is shown or printed."""
+def sheet(kind: CaseKind, values: Mapping[str, str], *, name: str | None = None) -> Sheet:
+    """Return a form as it is shown or printed; `name` is what the author lets it say."""
+    from_consent = dict.fromkeys(FROM_CONSENT, name or NO_NAME)
     lines = tuple(
-        Line(field.key, field.words, values.get(field.key, ""), field.limit) for field in FORMS[kind]
+        Line(field.key, field.words, from_consent.get(field.key, values.get(field.key, "")), field.limit)
+        for field in FORMS[kind]
     )
     return Sheet(TITLES[kind], lines, FOOTER)

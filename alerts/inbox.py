@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from alerts import disposal
@@ -19,7 +20,7 @@ from alerts.actor import Actor
 from models import audit
 from models.errors import NotFound
 from models.event import DisposalEntry, Event, InboxItem, Report, ReportExample
-from models.organisation import under
+from models.organisation import is_under, under
 from models.vocabulary import Step
 
 RECEIVED: Final = "上报已签收。"
@@ -41,16 +42,25 @@ def list_items(
     scope: Sequence[str],
     *,
     unread: bool = False,
+    incidents: Sequence[str] = (),
     before: str | None = None,
     limit: int = 50,
 ) -> list[InboxItem]:
-    """Return what came to the offices at and under `scope`, newest first."""
+    """Return what came to the offices at and under `scope`, newest first.
+
+    Reports of immediate danger are there only at and under the nodes of `incidents`.
+    """
     if not scope:
         return []
     condition = under(InboxItem.organisation, scope[0])
     for root in scope[1:]:
         condition |= under(InboxItem.organisation, root)
-    query = select(InboxItem).where(condition)
+    open_to_all: sa.ColumnElement[bool] = col(InboxItem.event_id).not_in(
+        select(Event.id).where(col(Event.immediate).is_(True))
+    )
+    for root in incidents:
+        open_to_all |= under(InboxItem.organisation, root)
+    query = select(InboxItem).where(condition, open_to_all)
     if unread:
         query = query.where(col(InboxItem.read_at).is_(None))
     if before is not None:
@@ -59,7 +69,13 @@ def list_items(
 
 
 def open_item(
-    session: Session, item_id: str, actor: Actor, *, now: datetime, signs_for: Sequence[str] = ()
+    session: Session,
+    item_id: str,
+    actor: Actor,
+    *,
+    now: datetime,
+    signs_for: Sequence[str] = (),
+    incidents: Sequence[str] = (),
 ) -> Letter:
     """Open a report; the first look by the office itself is its receipt.
 
@@ -67,6 +83,8 @@ def open_item(
     ----------
     signs_for
         The very offices that the actor speaks for; a look at what came to any other signs nothing.
+    incidents
+        The nodes at which the actor handles immediate danger; elsewhere such a report is not there.
 
     Raises
     ------
@@ -78,6 +96,8 @@ def open_item(
         raise NotFound("no such report, or none that you may see")
     actor.require(item.organisation)
     event = session.exec(select(Event).where(col(Event.id) == item.event_id).with_for_update()).one()
+    if event.immediate and not any(is_under(item.organisation, root) for root in incidents):
+        raise NotFound("no such report, or none that you may see")
     if item.read_at is None and item.organisation in signs_for:
         item.read_at, item.read_by = now, actor.account_id
         session.add(item)

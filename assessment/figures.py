@@ -78,8 +78,26 @@ def durations(seconds: Sequence[float]) -> Durations:
     if not seconds:
         return Durations(0, None, None)
     ordered = sorted(seconds)
+    return Durations(len(ordered), _rank(ordered, 0.5), _rank(ordered, 0.95))
 
-    def rank(quantile: float) -> float:
-        return ordered[max(0, math.ceil(quantile * len(ordered)) - 1)]
 
-    return Durations(len(ordered), rank(0.5), rank(0.95))
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many of something there were each time. None where nothing was counted."""
+
+    n: int
+    p50: int | None
+    p95: int | None
+    origin: Origin = Origin.SYSTEM
+
+
+def counted(values: Sequence[int]) -> Counted:
+    """Return the median and the 95th percentile (nearest rank) of `values`, each ≥ 0."""
+    if not values:
+        return Counted(0, None, None)
+    ordered = sorted(values)
+    return Counted(len(ordered), int(_rank(ordered, 0.5)), int(_rank(ordered, 0.95)))
+
+
+def _rank(ordered: Sequence[float], quantile: float) -> float:
+    return ordered[max(0, math.ceil(quantile * len(ordered)) - 1)]

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from assessment.figures import Durations, Share, durations, share
+from assessment.figures import Counted, Durations, Share, counted, durations, share
 from models.demand import Demand
 from models.review import Appeal, Decision, Statement
 from models.screening import Screening
@@ -46,6 +46,7 @@ class Openness:
     review_time: Durations
     demands: Mapping[DemandState, int]
     detection_delay: Durations
+    detection_delay_posts: Counted
 
 
 def report(session: Session, since: datetime, until: datetime) -> Openness:
@@ -62,7 +63,7 @@ def report(session: Session, since: datetime, until: datetime) -> Openness:
     appeals, waited = _appeals(session, since, until)
     decided = appeals[AppealState.REVERSED] + appeals[AppealState.UPHELD]
     rules, reviewed_after = _reviews(session, since, until)
-    demands, delays = _demands(session, since, until)
+    demands, delays, behind = _demands(session, since, until)
     return Openness(
         since=since,
         until=until,
@@ -76,6 +77,7 @@ def report(session: Session, since: datetime, until: datetime) -> Openness:
         review_time=durations(reviewed_after),
         demands=demands,
         detection_delay=durations(delays),
+        detection_delay_posts=counted(behind),
     )
 
 
@@ -103,7 +105,8 @@ def _removals(
         )
         .group_by(col(Statement.category), col(Statement.automated_decision))
     ).all():
-        (machine if automated else person)[Category(category)] += count
+        if category is not None:
+            (machine if automated else person)[Category(category)] += count
     return machine, person
 
 
@@ -148,19 +151,27 @@ def _appeals(
 
 def _demands(
     session: Session, since: datetime, until: datetime
-) -> tuple[Mapping[DemandState, int], list[float]]:
-    """Count demands that became visible; a gathering one is below the limit and stays unpublished."""
-    counted: Counter[DemandState] = Counter()
+) -> tuple[Mapping[DemandState, int], list[float], list[int]]:
+    """Count demands that became visible; a gathering one is below the limit and stays unpublished.
+
+    The delays, in seconds and in posts, are those that were kept with the first proposal; a demand from
+    before they were kept has the time between its two moments, and no posts.
+    """
+    states: Counter[DemandState] = Counter()
     delays: list[float] = []
-    for state, reached, proposed in session.exec(
-        select(Demand.state, Demand.tenth_author_at, Demand.proposed_at).where(
+    behind: list[int] = []
+    for demand in session.exec(
+        select(Demand).where(
             col(Demand.proposed_at) >= since,
             col(Demand.proposed_at) < until,
             col(Demand.merged_into).is_(None),
         )
     ).all():
-        counted[DemandState(state)] += 1
-        if reached is not None and proposed is not None:
-            delays.append(max(0.0, (proposed - reached).total_seconds()))
+        states[demand.state] += 1
+        if demand.delay_seconds is not None:
+            delays.append(demand.delay_seconds)
+            behind.append(demand.delay_posts or 0)
+        elif demand.tenth_author_at is not None and demand.proposed_at is not None:
+            delays.append(max(0.0, (demand.proposed_at - demand.tenth_author_at).total_seconds()))
     published = [state for state in DemandState if state is not DemandState.GATHERING]
-    return {state: counted[state] for state in published}, delays
+    return {state: states[state] for state in published}, delays, behind

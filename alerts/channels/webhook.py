@@ -4,12 +4,10 @@ The body is {"type", "timestamp", "data"}. A 2xx answer is success; a redirect i
 not followed; 410 means never again; 429 and 503 may say when to come back. The answer's body is
 thrown away unread but for its first bytes, and never kept.
 
-Neighbours: `address` decides where a request may go; `delivery` decides when.
+Neighbours: `address` decides where a request may go; `signing` signs; `delivery` decides when.
 Source: https://www.standardwebhooks.com/
 """
 
-import base64
-import secrets
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,7 +17,6 @@ from typing import Final
 import httpcore
 import httpx
 import orjson
-from standardwebhooks import Webhook
 
 from alerts.channels.address import (
     Deadline,
@@ -30,16 +27,11 @@ from alerts.channels.address import (
     resolve,
 )
 from alerts.channels.channel import Envelope, Outcome
+from alerts.channels.signing import signatures_of
 from alerts.settings import AlertsSettings
 
-SECRET_BYTES: Final = 32
 ENOUGH: Final = 4_096
 REST: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def new_secret() -> str:
-    """Return a new signing secret, `whsec_` and 32 random bytes in base64."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def body_of(envelope: Envelope) -> bytes:
@@ -54,15 +46,15 @@ def body_of(envelope: Envelope) -> bytes:
     )
 
 
-def headers_of(envelope: Envelope, body: bytes, at: datetime) -> dict[str, str]:
-    """Return the headers, signature and all, of a try made `at`."""
+def headers_of(envelope: Envelope, body: bytes, at: datetime, key: bytes | None) -> dict[str, str]:
+    """Return the headers, signature and all, of a try made `at`; `key` opens what is sealed."""
     moment = at.astimezone(UTC)
     return {
         "content-type": "application/json",
         "user-agent": "tingjian-webhooks/1",
         "webhook-id": envelope.id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": Webhook(envelope.secret).sign(envelope.id, moment, body.decode()),
+        "webhook-signature": signatures_of(envelope, body, moment, key),
     }
 
 
@@ -84,7 +76,7 @@ class WebhookChannel:
     """Sends envelopes over HTTP. One instance serves any number of threads."""
 
     def __init__(self, settings: AlertsSettings, *, resolver: Resolver = resolve) -> None:
-        self._timeout = settings.timeout
+        self._timeout, self._key = settings.timeout, settings.sealing
         self._deadline = Deadline()
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(trust_env=False),
@@ -104,7 +96,7 @@ class WebhookChannel:
             with self._pool.stream(
                 "POST",
                 envelope.address,
-                headers=list(headers_of(envelope, body, at).items()),
+                headers=list(headers_of(envelope, body, at, self._key).items()),
                 content=body,
                 extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), self._timeout)},
             ) as response:
