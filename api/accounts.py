@@ -14,32 +14,44 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, or_, select
 
-from api import passwords, sessions
+from api import passwords, second_factor, sessions
 from api.security import Permission, Principal, allows, authorise, scopes
 from models import audit
-from models.account import Account, Grant
+from models.account import Account, Grant, Identity
 from models.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from models.organisation import Organisation, ancestors, under
 from models.vocabulary import Role
 
 LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}")
+EMAIL: Final = re.compile(r"[^@\s]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)+")
+LONGEST_EMAIL: Final = 200
+LONGEST_SUBJECT: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something: a principal, or the operator at the command line (`by` is None)."""
+    """Who changes something: a principal, or the operator at the command line (`by` is None).
+
+    `reason` is why, in the person's own words; it stands on the audit log beside what was done.
+    """
 
     name: str
     by: Principal | None = None
+    reason: str = ""
 
     @classmethod
-    def of(cls, principal: Principal) -> "Actor":
+    def of(cls, principal: Principal, reason: str = "") -> "Actor":
         """Return the actor that a principal is."""
-        return cls(principal.actor, principal)
+        return cls(principal.actor, principal, reason.strip())
+
+    def told(self, **details: Any) -> dict[str, Any]:  # noqa: ANN401 - what the audit log holds
+        """Return the details of an audit entry, with the reason if there is one."""
+        return {**details, "reason": self.reason} if self.reason else details
 
     def must(self, permission: Permission, organisation: str) -> None:
         """Refuse unless it may do `permission` there."""
@@ -177,16 +189,32 @@ def create_account(
         action="account.created",
         subject=account.id,
         organisation=_common_node([organisation for _, organisation in grants]),
+        details=actor.told(),
     )
     for role, organisation in grants:
         _grant(session, actor, account, role=role, organisation=organisation, now=now)
     return account, one_time
 
 
-def _note(session: Session, actor: str, action: str, account: Account, now: datetime) -> None:
+def _note(
+    session: Session,
+    actor: Actor,
+    action: str,
+    account: Account,
+    now: datetime,
+    **details: Any,  # noqa: ANN401 - what the audit log holds
+) -> None:
     """Put a change of an account on the audit log of the place that all its roles lie under."""
     place = _common_node([row.organisation for row in grants_of(session, account.id)])
-    audit.record(session, now, actor=actor, action=action, subject=account.id, organisation=place)
+    audit.record(
+        session,
+        now,
+        actor=actor.name,
+        action=action,
+        subject=account.id,
+        organisation=place,
+        details=actor.told(**details),
+    )
 
 
 def _common_node(places: Sequence[str]) -> str:
@@ -236,7 +264,7 @@ def _grant(
         action="role.granted",
         subject=account.id,
         organisation=organisation,
-        details={"role": role.value},
+        details=actor.told(role=role.value),
     )
     return row
 
@@ -270,7 +298,7 @@ def ungrant(session: Session, actor: Actor, account_id: str, grant_id: str, now:
         action="role.revoked",
         subject=account_id,
         organisation=row.organisation,
-        details={"role": row.role.value},
+        details=actor.told(role=row.role.value),
     )
 
 
@@ -289,7 +317,7 @@ def disable(session: Session, actor: Actor, account_id: str, now: datetime) -> A
         account.disabled_at = now
         session.add(account)
         sessions.revoke_all(session, account.id, now)
-        _note(session, actor.name, "account.disabled", account, now)
+        _note(session, actor, "account.disabled", account, now)
     return account
 
 
@@ -299,7 +327,7 @@ def enable(session: Session, actor: Actor, account_id: str, now: datetime) -> Ac
     if account.disabled_at is not None:
         account.disabled_at = None
         session.add(account)
-        _note(session, actor.name, "account.enabled", account, now)
+        _note(session, actor, "account.enabled", account, now)
     return account
 
 
@@ -311,7 +339,7 @@ def reset_password(session: Session, actor: Actor, account_id: str, now: datetim
     account.must_change_password = True
     session.add(account)
     sessions.revoke_all(session, account.id, now)
-    _note(session, actor.name, "account.password_reset", account, now)
+    _note(session, actor, "account.password_reset", account, now)
     return account, password
 
 
@@ -337,7 +365,127 @@ def change_password(session: Session, principal: Principal, *, current: str, new
     account.must_change_password = False
     session.add(account)
     sessions.revoke_all(session, account.id, now, but=principal.sign_in_id)
-    _note(session, principal.actor, "account.password_changed", account, now)
+    _note(session, Actor.of(principal), "account.password_changed", account, now)
+
+
+def set_email(session: Session, actor: Actor, account_id: str, email: str, now: datetime) -> Account:
+    """Set the address by which a verified sign-in through the provider finds the account; empty for none.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no address.
+    Conflict
+        If another account has it.
+    """
+    account = managed(session, account_id, actor)
+    wanted = email.strip().lower()
+    if wanted and (len(wanted) > LONGEST_EMAIL or not EMAIL.fullmatch(wanted)):
+        raise InvalidInput("not an e-mail address", code="email", field="/email")
+    holder = session.exec(select(Account.id).where(col(Account.email) == wanted)).first() if wanted else None
+    if holder not in {None, account.id}:
+        raise Conflict("another account has this address", code="email_taken", field="/email")
+    account.email = wanted or None
+    session.add(account)
+    _note(session, actor, "account.email_set", account, now)
+    return account
+
+
+def identities_of(session: Session, account_id: str) -> list[Identity]:
+    """Return the subjects that an account is linked to, the oldest first."""
+    return list(
+        session.exec(
+            select(Identity).where(col(Identity.account_id) == account_id).order_by(col(Identity.id))
+        )
+    )
+
+
+def link(
+    session: Session, actor: Actor, account_id: str, *, issuer: str, subject: str, now: datetime
+) -> Identity:
+    """Link a provider's subject to an account, which from then on signs in through the provider.
+
+    Raises
+    ------
+    InvalidInput
+        If the subject is empty or too long.
+    NotPermitted
+        If the actor links a subject to their own account.
+    Conflict
+        If the subject is linked already.
+    """
+    account = managed(session, account_id, actor)
+    wanted = subject.strip()
+    if not wanted or len(wanted) > LONGEST_SUBJECT:
+        raise InvalidInput("a subject has 1 to 255 characters", field="/subject")
+    if actor.by is not None and actor.by.id == account.id:
+        raise NotPermitted("nobody links a subject to themselves", code="own_account")
+    taken = session.exec(
+        select(Identity.id).where(col(Identity.issuer) == issuer, col(Identity.subject) == wanted)
+    ).first()
+    if taken is not None:
+        raise Conflict("the subject is linked already", code="subject_taken", field="/subject")
+    row = Identity(account_id=account.id, issuer=issuer, subject=wanted, linked_by=actor.name, linked_at=now)
+    session.add(row)
+    session.flush()
+    _note(session, actor, "identity.linked", account, now, identity=row.id)
+    return row
+
+
+def unlink(session: Session, actor: Actor, account_id: str, identity_id: str, now: datetime) -> None:
+    """Take a subject away from an account, and end the account's sessions.
+
+    Raises
+    ------
+    NotFound
+        If the account has no such subject.
+    """
+    account = managed(session, account_id, actor)
+    row = session.get(Identity, identity_id)
+    if row is None or row.account_id != account.id:
+        raise NotFound("no such identity of this account")
+    session.delete(row)
+    sessions.revoke_all(session, account.id, now)
+    _note(session, actor, "identity.unlinked", account, now, identity=identity_id)
+
+
+def reset_second_factor(session: Session, actor: Actor, account_id: str, now: datetime) -> Account:
+    """Take an account's second factor away and end its sessions; where one is asked for, it enrols anew.
+
+    Raises
+    ------
+    Conflict
+        If there is none, or it is the actor's own: somebody else resets that.
+    """
+    account = managed(session, account_id, actor)
+    if actor.by is not None and actor.by.id == account.id:
+        raise Conflict("somebody else resets one's own second factor", code="own_account")
+    if not second_factor.remove(session, account.id):
+        raise Conflict("the account has no second factor", code="no_second_factor")
+    sessions.revoke_all(session, account.id, now)
+    _note(session, actor, "second_factor.reset", account, now)
+    return account
+
+
+def end_sessions(
+    session: Session, actor: Actor, account_id: str, now: datetime, *, only: str | None = None
+) -> int:
+    """End the sessions of an account, or `only` one of them; return how many.
+
+    Raises
+    ------
+    NotFound
+        If the account has no such session.
+    """
+    account = managed(session, account_id, actor)
+    if only is None:
+        ended = sessions.revoke_all(session, account.id, now)
+    else:
+        sessions.refuse_unknown(session, account.id, only)
+        sessions.revoke(session, only, now)
+        ended = 1
+    _note(session, actor, "sessions.ended", account, now, sessions=ended)
+    return ended
 
 
 def by_login(session: Session, login: str) -> Account:

@@ -7,19 +7,24 @@ Neighbours: the rooms read the newest row of the nearest node; the command line 
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 from sqlmodel import Session, col, or_, select
 
+from alerts.dispatch import AUTOMATIC_KEY
 from api.accounts import Actor, known_place
+from api.second_factor import ADMINISTRATORS_KEY, OFFICERS_KEY
 from api.security import Permission, Principal, scopes
+from api.training_rows import CONSENT_KEY
 from models import audit
 from models.demand import Setting
 from models.errors import CharterViolation, InvalidInput
 from models.organisation import under
 from models.threshold import KEY as MINIMUM_KEY
 from models.threshold import LOWEST_AUTHORS
+from moderation.knobs import KNOBS, Knob
 
 HIGHEST_AUTHORS = 1_000
 
@@ -32,7 +37,40 @@ def _authors(value: Any) -> int:  # noqa: ANN401 - whatever came
     return value
 
 
-KNOWN: Final = MappingProxyType[str, Callable[[Any], Any]]({MINIMUM_KEY: _authors})
+def _consent(value: Any) -> int:  # noqa: ANN401 - whatever came
+    if isinstance(value, bool) or value not in {0, 1}:
+        raise InvalidInput("1 lets reviewed posts be learnt from, 0 does not", field="/value")
+    return int(value)
+
+
+def _asked_for(value: Any) -> int:  # noqa: ANN401 - whatever came
+    if isinstance(value, bool) or value not in {0, 1}:
+        raise InvalidInput("1 asks for a second factor, 0 does not", field="/value")
+    return int(value)
+
+
+def _automatic(value: Any) -> int:  # noqa: ANN401 - whatever came
+    if isinstance(value, bool) or value not in {0, 1}:
+        raise InvalidInput("1 hands questions over at once, 0 proposes it", field="/value")
+    return int(value)
+
+
+def _within(knob: Knob, value: Any) -> int:  # noqa: ANN401 - whatever came
+    if isinstance(value, bool) or not isinstance(value, int) or not knob.low <= value <= knob.high:
+        raise InvalidInput(f"a whole number from {knob.low} to {knob.high}", field="/value")
+    return value
+
+
+KNOWN: Final = MappingProxyType[str, Callable[[Any], Any]](
+    {
+        MINIMUM_KEY: _authors,
+        CONSENT_KEY: _consent,
+        OFFICERS_KEY: _asked_for,
+        ADMINISTRATORS_KEY: _asked_for,
+        AUTOMATIC_KEY: _automatic,
+        **{key: partial(_within, knob) for key, knob in KNOBS.items()},
+    }
+)
 
 
 def change_setting(
@@ -79,7 +117,7 @@ def change_setting(
         action="setting.changed",
         subject=key,
         organisation=organisation,
-        details={"value": row.value},
+        details={"value": row.value, "reason": row.reason},
     )
     return row
 

@@ -1,6 +1,7 @@
 """Open the classifier that an operator asks for: a bundle, or a Hugging Face model with one beside it.
 
-The model's labels are named as `label=category,label=category`. What comes out goes through the
+The model's labels are named as `label=category,label=category`; one that was fine-tuned here carries our
+labels in its manifest, and needs none. What comes out goes through the
 same door as every bundle (`moderation.pipeline.load_screener`), which refuses one that would act
 on a protected text.
 
@@ -13,6 +14,7 @@ Neighbours: `wiring` and the commands call this; `learning/transformer.py` opens
 from pathlib import Path
 
 from learning.bundle import Bundle, load_bundle
+from learning.manifest import MANIFEST
 from models.errors import CharterViolation, ConfigurationError
 from models.vocabulary import Category
 
@@ -56,7 +58,7 @@ def open_classifier(bundle: Path | None, transformer: Path | None = None, labels
         if meanings:
             raise ConfigurationError("labels are named, but no transformer that has them")
         return load_bundle(bundle)
-    if not meanings:
+    if not meanings and not (transformer / MANIFEST).is_file():
         raise ConfigurationError("say what the transformer's labels mean: label=category,label=category")
     # Imported here, because most operators serve no such model.
     from learning.transformer import open_transformer  # noqa: PLC0415

@@ -29,16 +29,22 @@ class Command:
 EVALUATE = {
     "screening": Command("evaluate_screening", "screening", "Verdicts on a suite of labelled texts."),
     "scores": Command("evaluate_scores", "scores", "Probabilities against labels."),
+    "cloaked": Command("evaluate_cloaked", "cloaked", "What disguises cost."),
     "needs": Command("evaluate_needs", "needs", "Need, domain, tone and place."),
     "demands": Command("evaluate_demands", "demands", "Demands found in a replayed month."),
 }
 COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
     "screen": Command("screen", "screen", "Screen a file of texts; needs no database."),
     "evaluate": ("Measure on labelled files.", EVALUATE),
+    "scoreboard": Command("scoreboard", "scoreboard", "Measure everything on every visible set."),
     "train": Command("train", "train", "Make a bundle from a recipe."),
-    "rulebook": Command("rulebook", "app", "Check and list the rules."),
+    "rulebook": Command("rulebook", "app", "Check, list and change the rules."),
+    "backtest": Command("backtest", "backtest", "Try a rule on stored posts."),
+    "backtest-demands": Command(
+        "backtest_demands", "backtest_demands", "Group stored posts under another table."
+    ),
     "import": Command("import_", "import_file", "Take in a file of posts."),
-    "export": Command("export", "export", "Write records out."),
+    "export": Command("export", "app", "Write records out."),
     "serve": Command("serve", "serve", "Serve HTTP and the console."),
     "worker": Command("worker", "worker", "Run the jobs."),
     "migrate": Command("migrate", "migrate", "Bring the database to this release's schema."),
@@ -46,8 +52,11 @@ COMMANDS: dict[str, Command | tuple[str, dict[str, Command]]] = {
     "key": Command("key", "app", "Keys of sources."),
     "organisation": Command("organisation", "app", "The tree of organisations."),
     "setting": Command("setting", "app", "Settings that a person changes, with a reason."),
+    "calendar": Command("calendar", "app", "Holidays and make-up days, by confirmed years."),
+    "deliveries": Command("deliveries", "app", "What left, and what did not; send it again."),
     "sample": Command("sample", "sample", "Load the sample posts."),
     "audit": Command("audit", "app", "The audit log."),
+    "regressions": Command("regressions", "regressions", "Ask about what objections restored."),
     "openapi": Command("openapi", "openapi", "Write the description of the HTTP interface."),
 }
 

@@ -74,7 +74,8 @@ async def sent_csrf(request: Request) -> str:
     return token
 
 
-def _bearer(request: Request) -> str | None:
+def bearer(request: Request) -> str | None:
+    """Return the key that a request was sent with, if any."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
@@ -91,17 +92,18 @@ def signed_in(
     NotPermitted
         If a cookie alone asks for a change: without the session's CSRF token, or from another site.
     """
-    key = _bearer(request)
+    key = bearer(request)
     cookie = request.cookies.get(sessions.cookie_name(service.settings))
     if key is not None:
         with service.database.reading() as session:
             principal = sessions.principal_of_key(session, key)
+        if sessions.key_use_is_due(key, now):
+            sessions.note_key_use(service.database, key, now)
         request.state.principal = principal
         return principal
     if cookie is None:
         raise NotAuthenticated("sign in, or send a key as Authorization: Bearer")
-    with service.database.reading() as session:
-        principal = sessions.principal_of_cookie(session, service.keys, cookie, now)
+    principal = sessions.principal_of_cookie(service.database, service.keys, service.settings, cookie, now)
     if request.method not in SAFE_METHODS:
         sessions.refuse_other_sites(request.headers, service.settings, host=request.url.netloc)
         sessions.refuse_wrong_csrf(principal, csrf)
@@ -112,22 +114,52 @@ def signed_in(
 SignedIn = Annotated[Principal, Depends(signed_in)]
 
 
+async def past_second_factor(principal: SignedIn) -> Principal:
+    """Return who is asking, with the second factor given if there is one.
+
+    Raises
+    ------
+    NotPermitted
+        If the session has to give its code first.
+    """
+    if principal.owes_code:
+        raise NotPermitted("give the code of the second factor first", code="second_factor_needed")
+    return principal
+
+
+PastSecondFactor = Annotated[Principal, Depends(past_second_factor)]
+
+
 async def current_principal(principal: SignedIn) -> Principal:
-    """Return who is asking; one with a one-time password has to change it first."""
+    """Return who is asking and owes nothing: no code, no own password, no enrolment.
+
+    Raises
+    ------
+    NotPermitted
+        Naming by its code what comes first.
+    """
+    await past_second_factor(principal)
     if principal.must_change_password:
         raise NotPermitted("change the one-time password first", code="password_change_needed")
+    if principal.owes_enrolment:
+        raise NotPermitted("enrol a second factor first", code="enrolment_needed")
     return principal
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 
 
+def refuse_unless(principal: Principal, *permissions: Permission) -> Principal:
+    """Return the principal; refuse one that holds none of `permissions` at any place."""
+    if not any(holds(principal, permission) for permission in permissions):
+        raise NotPermitted(f"{permissions[0].value} is not permitted")
+    return principal
+
+
 def require(*permissions: Permission) -> Callable[[Principal], Awaitable[Principal]]:
     """Return a dependency that refuses whoever holds none of `permissions` at any place."""
 
     async def holding(principal: CurrentPrincipal) -> Principal:
-        if not any(holds(principal, permission) for permission in permissions):
-            raise NotPermitted(f"{permissions[0].value} is not permitted")
-        return principal
+        return refuse_unless(principal, *permissions)
 
     return holding

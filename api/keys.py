@@ -69,7 +69,7 @@ def create_key(
         action="key.created",
         subject=row.id,
         organisation=organisation,
-        details={"source": source, "scopes": row.scopes},
+        details=actor.told(source=source, scopes=row.scopes),
     )
     return row, key
 
@@ -110,6 +110,6 @@ def revoke_key(session: Session, actor: Actor, key_id: str, now: datetime) -> Ap
             action="key.revoked",
             subject=row.id,
             organisation=row.organisation,
-            details={"source": row.source},
+            details=actor.told(source=row.source),
         )
     return row

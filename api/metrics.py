@@ -4,6 +4,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry()
 
+DONE = "done"
+FAILED = "failed"
+
 REQUESTS = Counter(
     "tingjian_requests_total", "Requests answered.", ("method", "route", "status"), registry=REGISTRY
 )
@@ -28,3 +31,11 @@ JOB_LAST_SUCCESS = Gauge(
     ("job",),
     registry=REGISTRY,
 )
+
+
+def count_round(*, job: str, outcome: str, seconds: float) -> None:
+    """Count one round of a job, of this process or of the worker beside it."""
+    JOB_RUNS.labels(job, outcome).inc()
+    JOB_SECONDS.labels(job).observe(seconds)
+    if outcome == DONE:
+        JOB_LAST_SUCCESS.labels(job).set_to_current_time()

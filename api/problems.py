@@ -161,10 +161,16 @@ async def _unforeseen(_: Request, error: Exception) -> Response:
     return answer(problem(500, "internal_error", "the service met something that it did not foresee"))
 
 
+FORESEEN: Final = {
+    TingjianError: _known,
+    RequestValidationError: _invalid,
+    HTTPException: _http,
+    DataError: _unstorable,
+}
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of `app` as a problem."""
-    app.add_exception_handler(TingjianError, _known)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DataError, _unstorable)
+    for kind, told in FORESEEN.items():
+        app.add_exception_handler(kind, told)
     app.add_exception_handler(Exception, _unforeseen)

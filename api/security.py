@@ -30,24 +30,50 @@ class Permission(StrEnum):
     POSTS_READ = "posts:read"
     REVIEW_READ = "review:read"
     REVIEW_DECIDE = "review:decide"
+    REVIEW_CARE = "review:care"
+    REPORTS_WRITE = "reports:write"
+    QUALITY_READ = "quality:read"
+    QUALITY_LEAD = "quality:lead"
     APPEALS_WRITE = "appeals:write"
     APPEALS_READ = "appeals:read"
     APPEALS_DECIDE = "appeals:decide"
     DEMANDS_READ = "demands:read"
     DEMANDS_VERIFY = "demands:verify"
+    DEMANDS_CORRECT = "demands:correct"
     EVENTS_READ = "events:read"
     EVENTS_ACT = "events:act"
     CASES_READ = "cases:read"
     CASES_EDIT = "cases:edit"
     CASES_RESULT = "cases:result"
+    CASES_REVIEW = "cases:review"
+    CASES_REMARK = "cases:remark"
+    CASES_HELP = "cases:help"
+    INCIDENTS = "incidents:handle"
     INBOX_READ = "inbox:read"
     INBOX_RECEIVE = "inbox:receive"
+    CLOCKS_READ = "clocks:read"
+    CLOCKS_ANSWER = "clocks:answer"
+    ANSWERS_WRITE = "answers:write"
+    DUTY_READ = "duty:read"
+    DUTY_MANAGE = "duty:manage"
+    EXPERTS_READ = "experts:read"
+    EXPERTS_MANAGE = "experts:manage"
+    STATIONS_READ = "stations:read"
+    STATIONS_MANAGE = "stations:manage"
+    STATIONS_REFER = "stations:refer"
+    BOOKINGS_WRITE = "bookings:write"
+    ALARMS_READ = "alarms:read"
+    ALARMS_ACKNOWLEDGE = "alarms:acknowledge"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_MANAGE = "webhooks:manage"
     WEBHOOKS_OWN = "webhooks:own"
     DELIVERY_READ = "delivery:read"
     DELIVERY_RESEND = "delivery:resend"
     RULES_READ = "rules:read"
+    RULES_CHANGE = "rules:change"
+    TERMS_READ = "terms:read"
+    BACKTESTS_READ = "backtests:read"
+    BACKTESTS_RUN = "backtests:run"
     FIGURES_READ = "figures:read"
     AUDIT_READ = "audit:read"
     SETTINGS_READ = "settings:read"
@@ -62,41 +88,84 @@ class Permission(StrEnum):
 
 P = Permission
 COMMON: Final = frozenset({P.ORGANISATIONS_READ, P.RULES_READ, P.FIGURES_READ})
+ON_TIME: Final = frozenset(
+    {
+        *(P.CLOCKS_READ, P.DUTY_READ, P.EXPERTS_READ, P.STATIONS_READ),
+        *(P.ALARMS_READ, P.ALARMS_ACKNOWLEDGE),
+    }
+)
+"""Who has to answer what by when, who helps them, and what must not wait."""
+LIAISON: Final = ON_TIME | {P.CLOCKS_ANSWER, P.DUTY_MANAGE, P.EXPERTS_MANAGE, P.STATIONS_REFER}
+OFFICERS: Final = (
+    COMMON
+    | LIAISON
+    | {
+        P.POSTS_READ,
+        P.REVIEW_READ,
+        P.REVIEW_DECIDE,
+        P.QUALITY_READ,
+        P.APPEALS_READ,
+        P.APPEALS_DECIDE,
+        P.DEMANDS_READ,
+        P.DEMANDS_CORRECT,
+        P.EVENTS_READ,
+        P.BACKTESTS_READ,
+        P.BACKTESTS_RUN,
+    }
+)
 
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
     {
-        Role.OFFICER: COMMON
-        | {
-            P.POSTS_READ,
-            P.REVIEW_READ,
-            P.REVIEW_DECIDE,
-            P.APPEALS_READ,
-            P.APPEALS_DECIDE,
-            P.DEMANDS_READ,
-            P.EVENTS_READ,
-        },
+        Role.OFFICER: OFFICERS,
+        Role.CARE: OFFICERS | {P.INCIDENTS, P.REVIEW_CARE},
         Role.COORDINATOR: COMMON
+        | LIAISON
         | {
+            P.STATIONS_MANAGE,
             P.POSTS_READ,
             P.DEMANDS_READ,
             P.DEMANDS_VERIFY,
+            P.DEMANDS_CORRECT,
             P.EVENTS_READ,
             P.EVENTS_ACT,
             P.CASES_READ,
             P.CASES_EDIT,
+            P.CASES_REVIEW,
+            P.CASES_HELP,
+            P.INCIDENTS,
             P.DELIVERY_READ,
+        },
+        Role.OPERATIONS: COMMON
+        | ON_TIME
+        | {
+            P.CLOCKS_ANSWER,
+            P.STATIONS_REFER,
+            P.POSTS_READ,
+            P.DEMANDS_READ,
+            P.DEMANDS_VERIFY,
+            P.DEMANDS_CORRECT,
+            P.EVENTS_READ,
+            P.EVENTS_ACT,
+            P.CASES_READ,
+            P.CASES_EDIT,
+            P.CASES_HELP,
+            P.INCIDENTS,
         },
         Role.LEAD_UNIT: COMMON | {P.DEMANDS_READ, P.EVENTS_READ, P.CASES_READ, P.CASES_RESULT},
         Role.PROVINCIAL_OFFICE: COMMON
+        | ON_TIME
         | {
             P.DEMANDS_READ,
             P.EVENTS_READ,
             P.CASES_READ,
             P.INBOX_READ,
             P.INBOX_RECEIVE,
+            P.CASES_REMARK,
+            P.INCIDENTS,
             P.WEBHOOKS_OWN,
             P.DELIVERY_READ,
         },
+        Role.STATION_MANAGER: COMMON | {P.STATIONS_READ, P.STATIONS_MANAGE},
         Role.AUDITOR: frozenset(one for one in Permission if one.value.endswith(":read")),
         Role.ADMINISTRATOR: COMMON
         | {
@@ -112,6 +181,11 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
             P.ACCOUNTS_MANAGE,
             P.KEYS_READ,
             P.KEYS_MANAGE,
+            P.QUALITY_READ,
+            P.QUALITY_LEAD,
+            P.RULES_CHANGE,
+            P.BACKTESTS_READ,
+            P.BACKTESTS_RUN,
         },
     }
 )
@@ -121,6 +195,9 @@ SCOPE_PERMISSIONS: Final[Mapping[KeyScope, frozenset[Permission]]] = MappingProx
         KeyScope.POSTS_WRITE: frozenset({P.POSTS_WRITE, P.ORGANISATIONS_READ}),
         KeyScope.POSTS_READ: frozenset({P.POSTS_READ, P.ORGANISATIONS_READ}),
         KeyScope.APPEALS_WRITE: frozenset({P.APPEALS_WRITE}),
+        KeyScope.REPORTS_WRITE: frozenset({P.REPORTS_WRITE}),
+        KeyScope.ANSWERS_WRITE: frozenset({P.ANSWERS_WRITE}),
+        KeyScope.BOOKINGS_WRITE: frozenset({P.BOOKINGS_WRITE}),
         KeyScope.WEBHOOKS: frozenset({P.WEBHOOKS_READ, P.WEBHOOKS_MANAGE}),
     }
 )
@@ -131,7 +208,8 @@ class Principal:
     """Who is asking: an account with its grants, or a key with its scopes and its source.
 
     `permissions` maps a node to what may be done at it and under it. `source` is set for a key
-    and None for an account. `actor` is the name that stands in the audit log.
+    and None for an account. `owes_code` and `owes_enrolment`: the session has to give, or first to
+    enrol, its second factor. `actor` is the name that stands in the audit log.
     """
 
     id: str
@@ -140,6 +218,8 @@ class Principal:
     source: str | None = None
     language: str = "zh"
     must_change_password: bool = False
+    owes_code: bool = False
+    owes_enrolment: bool = False
     sign_in_id: str | None = None
     csrf: str = ""
     grants: tuple[tuple[Role, str], ...] = field(default=())

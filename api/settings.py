@@ -46,12 +46,33 @@ class Settings(BaseSettings):
         default="", description="What its labels mean: label=category,label=category."
     )
     rulebooks: Path | None = Field(default=None, description="Folder with the operator's own rule packs.")
+    help_lines: Path | None = Field(
+        default=None, description="File with the operator's own help lines, each with the day it was checked."
+    )
+    attachments: Path = Field(
+        default=Path("var/attachments"),
+        description="Folder of the files on disposal records; outside whatever is served.",
+    )
+    fonts: Path | None = Field(
+        default=None, description="Folder with further Chinese fonts for the PDF of the official forms."
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8311", description="Where people and platforms reach the service."
     )
     allow_private_webhooks: bool = Field(
         default=False, description="Let webhooks go to private and local addresses (tests, intranets)."
     )
+    smtp_host: str | None = Field(default=None, description="The server that takes mail to offices.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_security: str = Field(
+        default="starttls", pattern="^(starttls|tls|none)$", description="starttls, tls or none."
+    )
+    smtp_user: str = Field(default="", description="Who signs in there; nobody if empty.")
+    smtp_password: SecretStr | None = Field(default=None, description="The password for it.")
+    smtp_authorities: Path | None = Field(
+        default=None, description="File with the only authorities that may vouch for it."
+    )
+    mail_from: str = Field(default="", description="The address that mail comes from.")
     log_level: str = Field(
         default="info", pattern="^(debug|info|warning|error)$", description="Least to log."
     )
@@ -59,6 +80,26 @@ class Settings(BaseSettings):
         default=None, description="Bearer token for /metrics from elsewhere than this machine."
     )
     session_hours: int = Field(default=12, ge=1, le=72, description="How long a sign-in lasts.")
+    session_idle_minutes: int = Field(
+        default=120, ge=5, le=4320, description="How long a sign-in lasts without a request."
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="Address of an identity provider (OpenID Connect) beside passwords."
+    )
+    oidc_client_id: str | None = Field(default=None, description="What the provider calls this service.")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The secret that the provider gave it; none for a public client."
+    )
+    oidc_name: str = Field(
+        default="", max_length=40, description="What people call the provider, on the sign-in page."
+    )
+    oidc_email_domains: str = Field(
+        default="",
+        description="Domains whose verified addresses link to an account, such as a.example,b.example.",
+    )
+    oidc_allow_private: bool = Field(
+        default=False, description="Let the provider be at a private address or without TLS (intranets)."
+    )
     max_body_bytes: int = Field(
         default=1_000_000, ge=1_000, description="Largest body of an ordinary request."
     )
@@ -69,6 +110,16 @@ class Settings(BaseSettings):
     read_seconds: int = Field(default=5, ge=1, description="Wait between two rounds of reading posts.")
     group_seconds: int = Field(default=30, ge=1, description="Wait between two rounds of grouping demands.")
     deliver_seconds: int = Field(default=2, ge=1, description="Wait between two rounds of delivery.")
+    undo_seconds: int = Field(
+        default=30, ge=0, le=300, description="How long an officer's decision can be undone before it leaves."
+    )
+    referral_minutes: int = Field(
+        default=10,
+        ge=1,
+        le=120,
+        description="How long a referral may wait unopened before people are called.",
+    )
+    backtest_seconds: int = Field(default=2, ge=1, description="Wait between two rounds of back-testing.")
     sweep_seconds: int = Field(default=300, ge=1, description="Wait between two sweeps of what has run out.")
 
     @field_validator("public_url")
@@ -78,6 +129,19 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must be http:// or https:// with a host, and no query")
         return value.rstrip("/")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://unset")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must be https:// with a host, and no query")
+        return value or None
+
+    @property
+    def email_domains(self) -> frozenset[str]:
+        """The domains whose verified addresses link to an account."""
+        return frozenset(one.strip().lower() for one in self.oidc_email_domains.split(",") if one.strip())
 
     @property
     def is_https(self) -> bool:

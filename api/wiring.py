@@ -11,14 +11,14 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from itsdangerous import Signer
 
-from alerts.settings import AlertsSettings
+from alerts.settings import AlertsSettings, MailSecurity, MailSettings
 from api.settings import Settings
 from models.database import Database
 from models.errors import ConfigurationError, Unavailable
@@ -27,9 +27,11 @@ from sentiment.settings import SentimentSettings
 
 if TYPE_CHECKING:
     from alerts.channels import Channel
+    from api.oidc import Provider
     from learning.bundle import Bundle
     from moderation.group_commit import GroupCommit
     from moderation.pipeline import Screener
+    from moderation.queue import LastCounts
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,26 @@ class Keys:
     def fingerprints(self) -> bytes:
         """Key of the fingerprint that proves what a deleted post was."""
         return self.derive("fingerprints")
+
+    @cached_property
+    def likeness(self) -> bytes:
+        """Key of the fingerprints by which near-duplicates in the queue are found."""
+        return self.derive("likeness")
+
+    @cached_property
+    def second_factors(self) -> bytes:
+        """Key that seals the secrets of second factors and hashes recovery codes."""
+        return self.derive("second-factors")
+
+    @cached_property
+    def provider(self) -> bytes:
+        """Key that seals the cookie of a sign-in on its way through the identity provider."""
+        return self.derive("provider")
+
+    @cached_property
+    def channels(self) -> bytes:
+        """Key that seals addresses of chats and private keys of signatures."""
+        return self.derive("channels")
 
     @cached_property
     def cookies(self) -> Signer:
@@ -91,8 +113,28 @@ class Service:
             raise Unavailable("no screener is loaded")
         return GroupCommit(self.database, self.screener, self.keys)
 
+    @cached_property
+    def last_counts(self) -> "LastCounts":
+        """How much waits in the queue, as it was counted last."""
+        from moderation.queue import LastCounts  # noqa: PLC0415 - as in `_furnish`
+
+        return LastCounts()
+
+    @cached_property
+    def provider(self) -> "Provider | None":
+        """The identity provider beside passwords, if the operator named one."""
+        from api.oidc import Provider  # noqa: PLC0415 - as in `_furnish`
+
+        if self.settings.oidc_issuer is None:
+            return None
+        return Provider(self.settings, self.keys.provider)
+
     def close(self) -> None:
-        """Give every connection back."""
+        """Take what still waits, and give every connection back."""
+        if self.__dict__.get("provider") is not None:
+            self.provider.close()  # type: ignore[union-attr]
+        if "intake" in self.__dict__:
+            self.intake.close()
         for channel in self.channels.values():
             channel.close()
         self.database.close()
@@ -110,21 +152,50 @@ def build_service(settings: Settings, *, models: bool = True) -> Service:
     ConfigurationError
         If the secret, the database's address, a rulebook or a bundle cannot be used.
     """
+    if settings.oidc_issuer is not None and settings.oidc_client_id is None:
+        raise ConfigurationError("an identity provider needs TINGJIAN_OIDC_CLIENT_ID beside its issuer")
     service = Service(
         settings=settings,
         database=Database(settings.database_url, pool_size=settings.database_pool),
         keys=Keys(settings.secret_bytes()),
     )
+    service.alerts = _alerts_settings(settings, service.keys)
     if models:
         _furnish(service)
     return service
+
+
+def _alerts_settings(settings: Settings, keys: Keys) -> AlertsSettings:
+    password = settings.smtp_password
+    try:
+        mail = settings.smtp_host and MailSettings(
+            host=settings.smtp_host,
+            sender=settings.mail_from,
+            port=settings.smtp_port,
+            security=MailSecurity(settings.smtp_security),
+            user=settings.smtp_user,
+            password=password.get_secret_value() if password else "",
+            authorities=settings.smtp_authorities,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"mail cannot be sent like this: {error}") from None
+    return AlertsSettings(
+        allow_private=settings.allow_private_webhooks,
+        sealing=keys.channels,
+        mail=mail or None,
+        public_url=settings.public_url,
+    )
 
 
 def _furnish(service: Service) -> None:
     # Imported here, because a command about accounts must not wait for a classifier's libraries.
     from alerts.channels import channels  # noqa: PLC0415
     from api.classifier import open_classifier  # noqa: PLC0415
+    from api.passes import Passes  # noqa: PLC0415
+    from learning.bundle import load_bundle  # noqa: PLC0415
+    from moderation.editions import Base  # noqa: PLC0415
     from moderation.pipeline import load_screener  # noqa: PLC0415
+    from moderation.running import RunningScreener  # noqa: PLC0415
 
     settings = service.settings
     if settings.bundle != NO_BUNDLE:
@@ -135,10 +206,37 @@ def _furnish(service: Service) -> None:
         service.bundle = getattr(service.classifier, "beside", service.classifier)
     elif settings.transformer is not None:
         raise ConfigurationError("a transformer needs a bundle beside it: TINGJIAN_BUNDLE is none")
-    service.moderation = ModerationSettings(operator_rulebooks=settings.rulebooks)
-    service.screener = load_screener(service.moderation, service.classifier)
-    service.alerts = AlertsSettings(allow_private=settings.allow_private_webhooks)
-    service.channels = channels(service.alerts)
+    service.moderation = ModerationSettings(
+        operator_rulebooks=settings.rulebooks,
+        undo=timedelta(seconds=settings.undo_seconds),
+        referral_unopened=timedelta(minutes=settings.referral_minutes),
+    )
+    content = _judged(settings)
+    passes = Passes(settings.secret_file.parent / "passed", service.keys.derive("door"))
+    has_passed = content is not None and passes.holds(content)
+    first = load_screener(service.moderation, service.classifier, has_passed=has_passed)
+    if content is not None and not has_passed and content == _judged(settings):
+        passes.keep(content)
+    base = Base(
+        first.policy,
+        first.bundle,
+        operator_rulebooks=(settings.rulebooks,) if settings.rulebooks else (),
+        open_bundle=load_bundle,
+    )
+    service.screener = RunningScreener(first, base, service.database)
+    service.channels = channels(service.alerts, service.database)
+
+
+def _judged(settings: Settings) -> str | None:
+    """Return the hash of all that the door judges, or None where files do not tell it."""
+    from api.passes import content_of  # noqa: PLC0415 - as in `_furnish`
+    from learning.bundle import SHIPPED  # noqa: PLC0415 - as in `_furnish`
+
+    bundle = None if settings.bundle == NO_BUNDLE else settings.bundle or SHIPPED
+    named = [folder for folder in (bundle, settings.rulebooks) if folder is not None]
+    if settings.transformer is not None or not all(folder.is_dir() for folder in named):
+        return None
+    return content_of(bundle, settings.rulebooks)
 
 
 @contextmanager

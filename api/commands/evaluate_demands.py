@@ -4,30 +4,35 @@ Rows have id, time, author, org, text and demand (null for noise). The posts go 
 and grouping jobs over a database of their own, with the clock simulated. The last line of standard
 output is one JSON object; `sentiment/demand/measures.py` defines its figures.
 
-Neighbours: `sentiment/replay.py` runs the jobs; `command_line` mounts the function.
+`--beside` puts other methods on the same posts into one table; `--encoder` takes the vectors of a Hugging
+Face checkpoint instead of the bundle's; `--nightly` says how many ids go on from night to night.
+
+Neighbours: `sentiment/replay.py` runs the jobs; `demand_methods` compares; `command_line` mounts it.
 """
 
 import tempfile
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from api.commands.demand_methods import auc_of, compared_with, with_vectors_of
 from api.commands.rows import rows_of
 from learning.bundle import Bundle, load_bundle
 from models.database import Database
 from models.errors import ConfigurationError, InvalidInput
 from sentiment.demand import measures
 from sentiment.demand.grouping import nth_author_at
-from sentiment.replay import Outcome, Replayed, replay
+from sentiment.replay import EVERY, IdsKept, Outcome, Replayed, replay
 from sentiment.settings import SentimentSettings
 
+NIGHTLY: Final = timedelta(days=1)
 _FIELDS = ("id", "time", "author", "org", "text", "demand")
 
 
@@ -42,11 +47,19 @@ class _Row:
 def demands(
     file: Annotated[Path, typer.Argument(help="JSON Lines, plain or .gz, in the form of demands.jsonl.")],
     bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle. Default: the shipped one.")] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="Folder of a Hugging Face encoder, whose vectors are taken instead.")
+    ] = None,
+    *,
+    beside: Annotated[bool, typer.Option(help="Put other methods on the same vectors beside ours.")] = False,
+    nightly: Annotated[bool, typer.Option(help="Run once a night, and say how many ids go on.")] = False,
 ) -> None:
     """Replay FILE through the live jobs; the last line of standard output is one JSON object."""
     try:
         rows = [_row(row) for row in rows_of(file, _FIELDS)]
         loaded = load_bundle(bundle)
+        if encoder is not None:
+            loaded = with_vectors_of(encoder, loaded, [row.post.text for row in rows])
     except (ConfigurationError, InvalidInput) as error:
         typer.echo(error.detail, err=True)
         raise typer.Exit(2) from error
@@ -54,9 +67,16 @@ def demands(
         typer.echo(f"{file.name} has a time that cannot be read, or one without a zone", err=True)
         raise typer.Exit(2) from error
     settings = SentimentSettings()
-    outcome = _replayed(rows, loaded, settings)
+    ids = IdsKept()
+    outcome = _replayed(rows, loaded, settings, ids, every=NIGHTLY if nightly else EVERY)
     figures = measured(rows, outcome, settings.minimum_authors)
     _show(rows, outcome)
+    judged = [(row.post, row.demand) for row in rows]
+    figures["auc"] = auc_of(judged, loaded)
+    if nightly:
+        figures["ids"] = {"kept": ids.ids_kept / max(ids.ids, 1), "posts": ids.posts_kept / max(ids.posts, 1)}
+    if beside:
+        figures["beside"] = compared_with(judged, loaded, figures, settings.minimum_authors)
     typer.echo(orjson.dumps(figures).decode())
 
 
@@ -68,19 +88,27 @@ def _row(row: dict[str, Any]) -> _Row:
     return _Row(post, row["demand"])
 
 
-def _replayed(rows: list[_Row], bundle: Bundle, settings: SentimentSettings) -> Outcome:
+def _replayed(
+    rows: list[_Row], bundle: Bundle, settings: SentimentSettings, ids: IdsKept, *, every: timedelta
+) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/replay.db")
         try:
             database.migrate()
             with Progress(console=Console(stderr=True), transient=True) as bar:
                 task = bar.add_task("replaying", total=len(rows))
+
+                def went(done: int) -> None:
+                    bar.advance(task, done)
+                    ids.look(database)
+
                 return replay(
                     database,
                     bundle,
                     settings,
                     [row.post for row in rows],
-                    progress=lambda done: bar.advance(task, done),
+                    every=every,
+                    progress=went,
                 )
         finally:
             database.close()

@@ -1,16 +1,18 @@
 """`tingjian evaluate scores FILE`: how well the harm heads tell one label from the rest.
 
 The score of a row is its largest probability among the named categories. The threshold is 0.5, or
-the one of highest accuracy on another file; it is never chosen on the file that is judged.
+the best one on another file; it is never chosen on the file that is judged. Every figure stands
+with its 95 % bootstrap interval, and beside F1 stands what calling every row positive would get,
+because on a file of harms that is a high figure for nothing.
 
-Neighbours: `learning` scores and measures; `command_line` mounts the function.
+Neighbours: `labelled` reads and scores; `learning/measures` and `diagrams` measure and draw;
+`command_line` mounts the function.
 """
 
-import gzip
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +20,50 @@ import orjson
 import typer
 
 from api.classifier import open_classifier
+from api.labelled import (
+    Labelled,
+    bare_harms,
+    columns_of,
+    largest,
+    measuring_screener,
+    read_again,
+    read_labelled,
+)
+from api.labelled import screened_harms as screened_by
 from learning import measures
-from learning.bundle import Bundle
+from learning.bundle import Bundle, FloatArray
+from learning.diagrams import reliability_diagram
 from learning.encoder import HARM_COLUMNS
-from models.errors import ConfigurationError, InvalidInput
-from models.vocabulary import Category
+from learning.measures import Interval, Labels, Places, Scores
+from models.errors import CharterViolation, ConfigurationError, InvalidInput
 
-_AT_ONCE = 1024
-_DEFAULT_THRESHOLD = 0.5
+DEFAULT_THRESHOLD: Final = 0.5
 
 
 def scores(
     file: Annotated[Path, typer.Argument(help="JSON Lines, plain or .gz, with text and label.")],
     *,
-    positive: Annotated[str, typer.Option(help="The label to find; every other label is negative.")],
-    categories: Annotated[str, typer.Option(help="Harm categories, separated by commas.")],
+    categories: Annotated[str, typer.Option(help="Harm categories, separated by commas, or all.")],
+    positive: Annotated[
+        str | None, typer.Option(help="The label to find; every other label is negative.")
+    ] = None,
+    negative: Annotated[
+        str | None, typer.Option(help="The label not to find; every other label is positive.")
+    ] = None,
+    field: Annotated[str, typer.Option(help="The field that holds the label.")] = "label",
     threshold_from: Annotated[Path | None, typer.Option(help="Choose the threshold on this file.")] = None,
+    balanced: Annotated[
+        bool, typer.Option(help="Choose it by balanced accuracy, and not by accuracy.")
+    ] = False,
+    second: Annotated[
+        Path | None,
+        typer.Option(help="A second reading of that file: choose it on the labels that both make likely."),
+    ] = None,
+    screened: Annotated[
+        bool, typer.Option(help="Score as the service screens: without a disguise, too.")
+    ] = False,
+    reliability: Annotated[Path | None, typer.Option(help="Draw the reliability as an SVG file.")] = None,
+    limit: Annotated[int, typer.Option(help="Take so many rows at even steps; 0 for all.")] = 0,
     bundle: Annotated[Path | None, typer.Option(help="Folder of a bundle. Default: the shipped one.")] = None,
     transformer: Annotated[
         Path | None, typer.Option(help="A folder with a Hugging Face classifier that judges harms.")
@@ -42,72 +72,107 @@ def scores(
 ) -> None:
     """Measure the harm heads on FILE; the last line of standard output is one JSON object."""
     try:
-        columns = _columns(categories)
+        columns = columns_of(categories)
+        rows = read_labelled(file, positive=positive, negative=negative, field=field, limit=limit)
+        other = (
+            read_labelled(threshold_from, positive=positive, negative=negative, field=field, limit=limit)
+            if threshold_from is not None
+            else None
+        )
+        likely = None if other is None or second is None else read_again(other, second)
         loaded = open_classifier(bundle, transformer, labels)
-        truth, values, seconds = _scored(file, positive, columns, loaded)
-        threshold = _DEFAULT_THRESHOLD
-        if threshold_from is not None:
-            threshold = measures.best_threshold(*_scored(threshold_from, positive, columns, loaded)[:2])
-    except (ConfigurationError, InvalidInput) as error:
+    except (CharterViolation, ConfigurationError, InvalidInput) as error:
         typer.echo(error.detail, err=True)
         raise typer.Exit(2) from error
-    predicted = values >= threshold
-    figures = {
-        "n": len(truth),
-        "threshold": threshold,
-        "accuracy": measures.accuracy(truth, predicted),
-        "macro_f1": measures.macro_f1(truth, predicted),
-        "auroc": measures.auroc(truth, values),
-        "average_precision": measures.average_precision(truth, values),
+    begun = time.perf_counter()
+    harms = _scored(loaded, rows, screened=screened)
+    seconds = time.perf_counter() - begun
+    threshold = DEFAULT_THRESHOLD
+    if other is not None:
+        chosen = largest(_scored(loaded, other, screened=screened), columns)
+        if likely is None:
+            threshold = measures.best_threshold(other.truth, chosen, balanced=balanced)
+        else:
+            threshold = measures.likely_threshold(likely, chosen)
+    values = largest(harms, columns)
+    found = figures(rows.truth, values, threshold)
+    wanted = positive if positive is not None else f"anything but {negative}"
+    typer.echo(f"{loaded.name}: {wanted} against the rest, by {categories}")
+    _print(found, rows.truth, values, threshold)
+    typer.echo(f"  {'posts/s':20} {len(rows) / max(seconds, 1e-9):.0f}")
+    if reliability is not None:
+        reliability.write_text(reliability_diagram(_heads(rows, harms, columns, values)), encoding="utf-8")
+        typer.echo(f"  reliability drawn in {reliability}")
+    typer.echo(orjson.dumps(document(found, rows.truth, values, threshold)).decode())
+
+
+def _scored(bundle: Bundle, rows: Labelled, *, screened: bool) -> FloatArray:
+    if screened:
+        return screened_by(measuring_screener(bundle), rows.texts)
+    return bare_harms(bundle, rows.texts)
+
+
+def figures(truth: Labels, values: Scores, threshold: float) -> dict[str, Interval]:
+    """Return every figure with its interval, rows drawn anew."""
+    called = values >= threshold
+
+    def of(measure: Callable[[Any, Any], float], other: npt.NDArray[Any]) -> Interval:
+        def figure(places: Places) -> float:
+            return measure(truth[places], other[places])
+
+        return measures.interval(figure, len(truth))
+
+    return {
+        "accuracy": of(measures.accuracy, called),
+        "balanced_accuracy": of(measures.balanced_accuracy, called),
+        "precision": of(measures.precision, called),
+        "recall": of(measures.recall, called),
+        "f1": of(measures.f1, called),
+        "macro_f1": of(measures.macro_f1, called),
+        "auroc": of(measures.auroc, values),
+        "average_precision": of(measures.average_precision, values),
     }
-    typer.echo(f"{loaded.name}: {positive} against the rest, by {categories}")
-    for name, value in figures.items():
-        typer.echo(f"  {name:18} {value:.4f}" if isinstance(value, float) else f"  {name:18} {value}")
-    typer.echo(f"  {'posts/s':18} {len(truth) / max(seconds, 1e-9):.0f}")
+
+
+def document(
+    found: Mapping[str, Interval], truth: Labels, values: Scores, threshold: float
+) -> dict[str, Any]:
+    """Return the figures as one object. Shares are between 0 and 1; an interval is [lower, upper]."""
+    return {
+        "n": len(truth),
+        "threshold": float(threshold),
+        **{name: one.value for name, one in found.items()},
+        "positive_share": float(np.mean(truth)),
+        "called_share": float(np.mean(values >= threshold)),
+        "f1_of_calling_all": measures.f1(truth, np.ones_like(truth)),
+        "calibration_error": measures.calibration_error(truth, values),
+        "intervals": {name: [one.lower, one.upper] for name, one in found.items()},
+    }
+
+
+def _print(found: Mapping[str, Interval], truth: Labels, values: Scores, threshold: float) -> None:
+    told = document(found, truth, values, threshold)
+    typer.echo(f"  {'n':20} {told['n']}")
+    typer.echo(f"  {'threshold':20} {threshold:.4f}")
+    for name, one in found.items():
+        typer.echo(f"  {name:20} {one}")
+    for name in ("positive_share", "called_share", "f1_of_calling_all", "calibration_error"):
+        typer.echo(f"  {name:20} {told[name]:.3f}")
     typer.echo("  score              posts   mean score   positive")
     for row in measures.reliability(truth, values):
         typer.echo(
             f"  {row.lower:.1f} to {row.upper:.1f}     {row.count:9}   {row.promised:10.3f}   {row.came:8.3f}"
         )
-    typer.echo(orjson.dumps(figures).decode())
 
 
-def _columns(categories: str) -> list[int]:
-    try:
-        return [HARM_COLUMNS.index(Category(name.strip())) for name in categories.split(",")]
-    except ValueError as error:
-        known = ", ".join(HARM_COLUMNS)
-        raise InvalidInput(f"categories must be among {known}", field="/categories") from error
-
-
-def _scored(
-    file: Path, positive: str, columns: list[int], bundle: Bundle
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32], float]:
-    """Return the labels and scores of a file's rows, and the seconds that scoring took."""
-    rows = list(_rows(file))
-    if not rows:
-        raise InvalidInput(f"{file.name} holds no row")
-    texts = [text for text, _ in rows]
-    begun = time.perf_counter()
-    parts = [
-        bundle.harms(texts[at : at + _AT_ONCE])[:, columns].max(axis=1)
-        for at in range(0, len(texts), _AT_ONCE)
-    ]
-    seconds = time.perf_counter() - begun
-    labels = np.array([label == positive for _, label in rows])
-    if not labels.any():
-        raise InvalidInput(f"no row of {file.name} has the label {positive}", field="/positive")
-    return labels, np.concatenate(parts), seconds
-
-
-def _rows(file: Path) -> Iterator[tuple[str, str]]:
-    try:
-        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    row = orjson.loads(line)
-                    yield str(row["text"]), str(row["label"])
-                except (ValueError, KeyError, TypeError) as error:
-                    raise InvalidInput(f"line {number} of {file.name} has no text and label") from error
-    except OSError as error:
-        raise InvalidInput(f"{file.name} cannot be read") from error
+def _heads(
+    rows: Labelled, harms: FloatArray, columns: list[int], values: Scores
+) -> dict[str, tuple[Labels, Scores]]:
+    """Return what is drawn: the score as it was judged, and each head whose own word is a label here."""
+    heads: dict[str, tuple[Labels, Scores]] = {"largest": (rows.truth, values)}
+    for column in columns:
+        word = HARM_COLUMNS[column].value
+        own = np.array([label == word for label in rows.labels], dtype=bool)
+        if own.any():
+            heads[word] = (own, harms[:, column])
+    return heads

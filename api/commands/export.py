@@ -2,6 +2,8 @@
 
 No text, no author, no officer's name: identifiers that the platform knows, states, verdicts and
 decisions. A deleted post is not in it. The export stands in the audit log.
+
+Neighbours: `export_training` is the word `training` under this one, for rows that a bundle learns from.
 """
 
 import sys
@@ -15,6 +17,7 @@ import typer
 from sqlmodel import Session, col, select
 
 from api.accounts import known_place
+from api.commands.export_training import training
 from api.commands.operator import operator
 from api.wiring import open_service
 from models import audit
@@ -118,11 +121,21 @@ def write(database: Database, organisation: str, out: IO[bytes], *, actor: str, 
     return count
 
 
+app = typer.Typer(invoke_without_command=True)
+app.command()(training)
+
+
+@app.callback()
 def export(
-    organisation: Annotated[str, typer.Option(help="The place; what is under it comes too.")],
+    context: typer.Context,
+    organisation: Annotated[str, typer.Option(help="The place; what is under it comes too.")] = "",
     out: Annotated[Path | None, typer.Option(help="A file; standard output if none is given.")] = None,
 ) -> None:
     """Write where posts stand and what was decided, without texts and authors."""
+    if context.invoked_subcommand is not None:
+        return
+    if not organisation:
+        raise typer.BadParameter("name a place", param_hint="--organisation")
     with open_service() as service:
         now, actor = datetime.now(UTC), operator().name
         if out is None:

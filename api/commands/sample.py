@@ -22,6 +22,7 @@ from alerts.actor import Actor as AlertsActor
 from alerts.events import verify_demand
 from api import accounts, organisations
 from api.accounts import Actor
+from api.commands.sample_services import furnish_services
 from api.settings import Settings
 from api.wiring import Service, build_service
 from models.account import Account
@@ -44,6 +45,8 @@ EVERYTHING: Final = (
     Role.ADMINISTRATOR,
     Role.OFFICER,
     Role.COORDINATOR,
+    Role.OPERATIONS,
+    Role.LEAD_UNIT,
     Role.PROVINCIAL_OFFICE,
     Role.AUDITOR,
 )
@@ -94,6 +97,7 @@ def load_sample(service: Service, now: datetime) -> Welcome | None:
     with database.transaction() as session:
         first, password = _account(session, "admin", "值班管理员", EVERYTHING, now)
         second, other = _account(session, "linxiao", "林晓", COLLEAGUE, now)
+        furnish_services(session, ROOT, (first, second), now)
         example = _example(session, second, now)
         proposed = session.exec(
             select(Demand.id).where(col(Demand.state).in_([DemandState.PROPOSED, DemandState.VERIFIED]))

@@ -1,12 +1,14 @@
 """`tingjian serve`: the HTTP interface and the console, with the jobs beside them if asked for."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 import uvicorn
 
 from api import logging
-from api.app import create_app
+from api.app import create_app, settle
+from api.help_lines import help_lines
 from api.settings import Settings
 from api.wiring import build_service, open_service
 from models.errors import InvalidInput
@@ -20,7 +22,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
     *,
     with_worker: Annotated[
-        bool, typer.Option("--with-worker", help="Run the jobs in this process too.")
+        bool, typer.Option("--with-worker", help="Run the jobs too, in a process beside this one.")
     ] = False,
     sample: Annotated[
         bool,
@@ -34,6 +36,7 @@ def serve(
         raise InvalidInput("--with-worker goes with one process; run `tingjian worker` beside several")
     settings = Settings.from_environment()
     logging.configure(settings.log_level)
+    warn_of_stale_help_lines(settings)
     if workers > 1:
         with open_service():
             pass  # refuses a database of another schema before processes start
@@ -61,11 +64,28 @@ def serve(
         prepare(service)
     service.database.refuse_other_schema()
     typer.echo(f"听见 Tingjian at {settings.public_url}", err=True)
+    app = create_app(service, with_worker=with_worker)
+    settle()
     uvicorn.run(
-        create_app(service, with_worker=with_worker),
+        app,
         host=host,
         port=port,
         access_log=False,
         server_header=False,
         log_config=None,
     )
+
+
+def warn_of_stale_help_lines(settings: Settings) -> None:
+    """Say on standard error which help lines nobody has checked for half a year.
+
+    Raises
+    ------
+    ConfigurationError
+        If the operator's own lines cannot be read.
+    """
+    for line in help_lines(settings.help_lines).stale(datetime.now(UTC).date()):
+        typer.echo(
+            f"warning: help line {line.number} was last checked on {line.checked}; check it, and say so",
+            err=True,
+        )

@@ -1,14 +1,14 @@
 """Mount the console on the application: its pages, its static files, and its way to show errors.
 
 An error of the one tree becomes a page that says what to do: without a sign-in, the sign-in; with
-a one-time password, the page to change it.
+a one-time password, the page to change it; without its second factor, the page that asks for it.
 
 Neighbours: `views` are the pages; `api/problems.py` answers the same errors to programs.
 """
 
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -18,6 +18,13 @@ from fastapi.staticfiles import StaticFiles
 
 from api.console import page, words
 from models.errors import InvalidInput, NotAuthenticated, TingjianError
+
+FIRST: Final = {
+    "password_change_needed": "/password",
+    "second_factor_needed": "/second-factor",
+    "enrolment_needed": "/second-factor/enrol",
+}
+"""What a session owes before it sees a page, and the page where it gives that."""
 
 OWN_PATH = re.compile(r"/(?![/\\])[\w/.-]*")
 
@@ -29,11 +36,11 @@ def next_address(wanted: str) -> str:
 
 def error_page(request: Request, error: TingjianError) -> Response:
     """Return what a person sees instead of the page that was asked for."""
-    if isinstance(error, NotAuthenticated) and error.problem_code != "wrong_credentials":
+    if isinstance(error, NotAuthenticated) and error.problem_code not in {"wrong_credentials", "wrong_code"}:
         target = quote(request.url.path) if request.method == "GET" else "/"
         return page.go(f"/sign-in?next={target}")
-    if error.problem_code == "password_change_needed":
-        return page.go("/password")
+    if error.problem_code in FIRST:
+        return page.go(FIRST[error.problem_code])
     key = f"error.{error.problem_code}"
     return page.render(
         request,

@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api.console import passages, words
 from api.security import Permission, Principal, holds
 from models.vocabulary import CLAUSES, HARMS, Category, Domain
+from moderation.outcomes import subject_of
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
@@ -29,15 +30,33 @@ SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 LONG_TEXT: Final = 1_200
 
 NAVIGATION: Final = (
-    ("queue", "/queue", Permission.REVIEW_READ),
-    ("appeals", "/appeals", Permission.APPEALS_READ),
-    ("demands", "/demands", Permission.DEMANDS_READ),
-    ("events", "/events", Permission.EVENTS_READ),
-    ("cases", "/cases", Permission.CASES_READ),
-    ("inbox", "/inbox", Permission.INBOX_READ),
-    ("deliveries", "/deliveries", Permission.DELIVERY_READ),
-    ("audit", "/audit", Permission.AUDIT_READ),
+    ("queue", "/queue", (Permission.REVIEW_READ,)),
+    ("appeals", "/appeals", (Permission.APPEALS_READ,)),
+    ("second", "/second", (Permission.REVIEW_DECIDE,)),
+    ("quality", "/quality", (Permission.QUALITY_READ,)),
+    ("demands", "/demands", (Permission.DEMANDS_READ,)),
+    ("events", "/events", (Permission.EVENTS_READ,)),
+    ("cases", "/cases", (Permission.CASES_READ,)),
+    ("inbox", "/inbox", (Permission.INBOX_READ,)),
+    ("clocks", "/clocks", (Permission.CLOCKS_READ,)),
+    ("duty", "/duty", (Permission.DUTY_READ,)),
+    ("experts", "/experts", (Permission.EXPERTS_READ,)),
+    ("stations", "/stations", (Permission.STATIONS_READ,)),
+    ("alarms", "/alarms", (Permission.ALARMS_READ,)),
+    ("rulebook", "/rulebook", (Permission.RULES_READ,)),
+    ("deliveries", "/deliveries", (Permission.DELIVERY_READ,)),
+    ("audit", "/audit", (Permission.AUDIT_READ,)),
+    ("accounts", "/accounts", (Permission.ACCOUNTS_READ,)),
+    ("keys", "/keys", (Permission.KEYS_READ,)),
+    ("webhooks", "/webhooks", (Permission.WEBHOOKS_READ, Permission.WEBHOOKS_OWN)),
+    ("settings", "/settings", (Permission.SETTINGS_READ,)),
 )
+OVERSIGHT: Final = frozenset(
+    {"quality", "rulebook", "deliveries", "audit", "accounts", "keys", "webhooks", "settings"}
+)
+"""What is looked at now and then; it folds into one entry for those who have more than fits in a line."""
+
+ONE_LINE: Final = 12
 
 
 @cache
@@ -54,6 +73,7 @@ def environment() -> Environment:
     made.globals.update(Category=Category, domain=Domain, harms=HARMS)
     made.filters.update(excerpt=passages.excerpt, iso=datetime.isoformat)
     made.filters.update(lang=getattr)
+    made.globals.update(visible=passages.pieces, subject_of=subject_of)
     return made
 
 
@@ -86,10 +106,15 @@ def clock(value: datetime, language: str) -> str:
     return value.astimezone(SHANGHAI).strftime("%-m月%-d日 %H:%M" if language == "zh" else "%-d %b %H:%M")
 
 
+def owes_nothing(principal: Principal) -> bool:
+    """Return whether a session sees more than the page of what comes first."""
+    return not (principal.must_change_password or principal.owes_code or principal.owes_enrolment)
+
+
 def home(principal: Principal) -> str:
     """Return the first page that a person may see."""
-    for _, address, permission in NAVIGATION:
-        if holds(principal, permission):
+    for _, address, permissions in NAVIGATION:
+        if any(holds(principal, permission) for permission in permissions):
             return address
     return "/help"
 
@@ -106,9 +131,12 @@ def render(
     language = language_of(request, principal)
     entries = [
         (name, address)
-        for name, address, permission in NAVIGATION
-        if principal is not None and not principal.must_change_password and holds(principal, permission)
+        for name, address, permissions in NAVIGATION
+        if principal is not None
+        and owes_nothing(principal)
+        and any(holds(principal, permission) for permission in permissions)
     ]
+    folds = len(entries) > ONE_LINE
     shared: Mapping[str, Any] = {
         "t": partial(_text, language),
         "word": lambda member: words.word(member, language),
@@ -118,7 +146,8 @@ def render(
         "day": lambda value: day(value, language),
         "language": language,
         "principal": principal,
-        "navigation": entries,
+        "navigation": [one for one in entries if not (folds and one[0] in OVERSIGHT)],
+        "overseeing": [one for one in entries if folds and one[0] in OVERSIGHT],
         "path": request.url.path,
         "may": lambda permission: principal is not None and holds(principal, Permission(permission)),
         "done": _done(request),

@@ -4,8 +4,10 @@ Offsets are code points of the original text. Spans may overlap, repeat, or reac
 edit may have shortened the text): they are joined and clipped, never refused.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,38 @@ def _joined(spans: Iterable[Sequence[int]], length: int) -> list[tuple[int, int]
         else:
             joined.append((start, end))
     return joined
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text as it is shown, or the name of one character that nobody could see."""
+
+    text: str
+    control: str = ""
+
+
+_UNSEEN: Final = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e"
+    "\\u2060-\\u2064\\u2066-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\U000e0000-\\U000e007f]"
+)
+"""What turns the direction of a text, hides in it or has no shape; not the joiner of pictures."""
+
+
+def pieces(text: str) -> list[Piece]:
+    """Return a text with its unseen characters named, in the order in which they were written.
+
+    So a text that turns its own direction is read as it was written, and what hides in it is seen.
+    """
+    found: list[Piece] = []
+    position = 0
+    for match in _UNSEEN.finditer(text):
+        if match.start() > position:
+            found.append(Piece(text[position : match.start()]))
+        found.append(Piece("", f"U+{ord(match[0]):04X}"))
+        position = match.end()
+    if position < len(text):
+        found.append(Piece(text[position:]))
+    return found
 
 
 def excerpt(text: str, limit: int = 60) -> str:

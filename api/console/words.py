@@ -1,7 +1,8 @@
 """Everything that a page says, in Chinese and in English, by key.
 
 Templates hold no sentences of their own, so that both languages always say the same. The closed
-lists (harms, domains) have their words in `models/vocabulary.py`; all else is in `words.toml`.
+lists (harms, domains) have their words in `models/vocabulary.py`; all else is in `words.toml`, and what
+clocks, duty, experts and stations say in `words_on_time.toml` beside it.
 
 Refuses: a key without both languages, when the file is loaded.
 
@@ -19,6 +20,7 @@ from models.errors import ConfigurationError
 from models.vocabulary import CLAUSES, DOMAIN_WORDS, Category, Domain
 
 FILE: Final = Path(__file__).parent / "words.toml"
+ON_TIME: Final = FILE.with_name("words_on_time.toml")
 LANGUAGES: Final = ("zh", "en")
 DEFAULT: Final = "zh"
 
@@ -41,7 +43,10 @@ def _phrases(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 @cache
 def phrases() -> Mapping[str, Phrase]:
     """Return every phrase by its key, such as `queue.title`."""
-    return dict(_phrases(tomllib.loads(FILE.read_text(encoding="utf-8"))))
+    found: dict[str, Phrase] = {}
+    for file in (FILE, ON_TIME):
+        found.update(_phrases(tomllib.loads(file.read_text(encoding="utf-8"))))
+    return found
 
 
 def phrase(key: str, language: str, **values: object) -> str:

@@ -11,11 +11,19 @@ from fastapi import APIRouter, Depends, Query
 
 from api.bodies import RawBody, parse_shallow, validated
 from api.dependencies import Now, Transaction, require
-from api.schemas.appeals import AppealDecisionIn, AppealIn, AppealOut, OpenAppealOut
+from api.schemas.appeals import (
+    AppealDecisionIn,
+    AppealIn,
+    AppealOut,
+    FreshLookIn,
+    FreshLookOut,
+    FreshLookSettled,
+    OpenAppealOut,
+)
 from api.security import Permission, Principal, authorise_source, scopes
 from models.errors import NotFound, NotPermitted
 from models.post import Post
-from moderation import appeals, statements
+from moderation import appeals, fresh_looks, statements
 
 router = APIRouter(prefix="/v1/appeals", tags=["appeals"])
 
@@ -83,3 +91,38 @@ def decide(appeal_id: str, raw: RawBody, principal: Decider, session: Transactio
         now=now,
     )
     return AppealOut.of(appeal)
+
+
+@router.get("/fresh-looks")
+def looks(
+    *,
+    principal: Viewer,
+    session: Transaction,
+    now: Now,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[FreshLookOut]:
+    """List the removals that granted objections put in doubt; each look at a post is on the audit log."""
+    found = fresh_looks.waiting(
+        session, scopes(principal, Permission.APPEALS_READ), principal.id, limit=limit
+    )
+    fresh_looks.note_looks(session, found, actor=principal.actor, now=now)
+    return [FreshLookOut.of(one) for one in found]
+
+
+@router.post(
+    "/fresh-looks/{look_id}",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": FreshLookIn.model_json_schema()}},
+        }
+    },
+)
+def settle(
+    look_id: str, raw: RawBody, principal: Decider, session: Transaction, now: Now
+) -> FreshLookSettled:
+    """Put the post back, or leave its removal as it is."""
+    sent = validated(FreshLookIn, parse_shallow(raw))
+    scope = scopes(principal, Permission.APPEALS_DECIDE)
+    look = fresh_looks.settle(session, look_id, principal.id, restore=sent.restore, scope=scope, now=now)
+    return FreshLookSettled.model_validate(look)

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, status
+from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi.responses import RedirectResponse
 
 from alerts import events
 from alerts.actor import Actor
@@ -16,7 +17,10 @@ from api.schemas.events import EventOut
 from api.security import Permission, Principal, allows, authorise_found, scopes
 from models.demand import Demand
 from models.errors import NotPermitted
-from models.vocabulary import DemandState, Domain
+from models.organisation import PATH_PATTERN
+from models.vocabulary import DemandState, Domain, Trend
+from sentiment.demand import facts
+from sentiment.demand.board import Order, Sought, board
 
 router = APIRouter(prefix="/v1/demands", tags=["demands"])
 Reader = Annotated[Principal, Depends(require(Permission.DEMANDS_READ))]
@@ -49,6 +53,9 @@ def demand_out(principal: Principal, demand: Demand) -> DemandOut:
         update={
             "posts": rounded_down(out.posts),
             "authors": rounded_down(out.authors),
+            "voices": rounded_down(out.voices),
+            "heat": rounded_down(out.heat),
+            "heat_parts": None,
             "first_posted_at": _day(out.first_posted_at),
             "last_posted_at": _day(out.last_posted_at),
         }
@@ -66,10 +73,21 @@ def listing(
     *,
     state: DemandState | None = None,
     domain: Domain | None = None,
+    place: Annotated[str | None, Query(pattern=PATH_PATTERN, max_length=200)] = None,
+    trend: Trend | None = None,
+    order: Order | None = None,
     before: Before = None,
     limit: Limit = 50,
 ) -> Page[DemandOut]:
-    """List the demands in scope, newest first; those that too few people voice are not there."""
+    """List the demands in scope, newest first; those that too few people voice are not there.
+
+    With an `order`, a place or a trend they come as on the board, in one page: what waits to be verified
+    first, then by heat, by the latest post or by people.
+    """
+    if order is not None or place is not None or trend is not None:
+        sought = Sought(state, domain, place, trend, order or Order.HEAT)
+        found = board(session, scopes(principal, Permission.DEMANDS_READ), sought, limit=limit)
+        return Page(items=[demand_out(principal, row) for row in found], next=None)
     rows = events.list_demands(
         session,
         scopes(principal, Permission.DEMANDS_READ),
@@ -81,11 +99,14 @@ def listing(
     return page_of([demand_out(principal, row) for row in rows], rows[-1].id if rows else None, limit)
 
 
-@router.get("/{demand_id}")
-def one(demand_id: Identifier, principal: Reader, session: Reading) -> DemandOut:
-    """Show one demand, without its authors."""
-    demand = events.demand_of(session, demand_id)
+@router.get("/{demand_id}", response_model=DemandOut)
+def one(demand_id: Identifier, principal: Reader, session: Reading) -> DemandOut | Response:
+    """Show one demand, without its authors. An id that a merge ended leads to what it became part of."""
+    heir = facts.follow(session, demand_id)
+    demand = events.demand_of(session, heir)
     authorise_found(principal, Permission.DEMANDS_READ, demand.organisation)
+    if heir != demand_id:
+        return RedirectResponse(f"/v1/demands/{heir}", status.HTTP_308_PERMANENT_REDIRECT)
     return demand_out(principal, demand)
 
 
@@ -105,6 +126,7 @@ def verify(
         version=body.version,
         report=body.report,
         examples=body.examples,
+        paraphrases=body.paraphrases,
     )
     return EventOut.model_validate(event)
 

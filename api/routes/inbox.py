@@ -24,7 +24,12 @@ def listing(
 ) -> Page[ItemOut]:
     """List what came to the caller's offices, newest first."""
     rows = inbox.list_items(
-        session, scopes(principal, Permission.INBOX_READ), unread=unread, before=before, limit=limit
+        session,
+        scopes(principal, Permission.INBOX_READ),
+        unread=unread,
+        incidents=scopes(principal, Permission.INCIDENTS),
+        before=before,
+        limit=limit,
     )
     return page_of([ItemOut.model_validate(row) for row in rows], rows[-1].id if rows else None, limit)
 
@@ -32,7 +37,15 @@ def listing(
 @router.get("/{item_id}")
 def look(item_id: Identifier, principal: Reader, session: Transaction, now: Now) -> LetterOut:
     """Look at a report without signing for it. The look is on the audit log."""
-    return letter_out(inbox.open_item(session, item_id, actor_of(principal, Permission.INBOX_READ), now=now))
+    return letter_out(
+        inbox.open_item(
+            session,
+            item_id,
+            actor_of(principal, Permission.INBOX_READ),
+            now=now,
+            incidents=scopes(principal, Permission.INCIDENTS),
+        )
+    )
 
 
 @router.post("/{item_id}:read")
@@ -44,6 +57,7 @@ def read(item_id: Identifier, principal: Receiver, session: Transaction, now: No
         actor_of(principal, Permission.INBOX_RECEIVE),
         now=now,
         signs_for=nodes(principal, Permission.INBOX_RECEIVE),
+        incidents=scopes(principal, Permission.INCIDENTS),
     )
     return letter_out(letter)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, status
+from fastapi import APIRouter, Depends, Query, status
 
 from api import keys
 from api.accounts import Actor
@@ -12,6 +12,7 @@ from api.security import Permission, Principal
 from models.account import ApiKey
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
+Reason = Annotated[str, Query(max_length=1_000, description="Why; it stands on the audit log.")]
 
 
 def key_out(row: ApiKey) -> KeyOut:
@@ -33,11 +34,12 @@ def create(
     principal: Annotated[Principal, Depends(require(Permission.KEYS_MANAGE))],
     session: Transaction,
     now: Now,
+    reason: Reason = "",
 ) -> NewKey:
     """Make a key; it is in the answer and nowhere else."""
     row, key = keys.create_key(
         session,
-        Actor.of(principal),
+        Actor.of(principal, reason),
         source=body.source,
         name=body.name,
         organisation=body.organisation,
@@ -53,6 +55,7 @@ def revoke(
     principal: Annotated[Principal, Depends(require(Permission.KEYS_MANAGE))],
     session: Transaction,
     now: Now,
+    reason: Reason = "",
 ) -> None:
     """End a key at once."""
-    keys.revoke_key(session, Actor.of(principal), key_id, now)
+    keys.revoke_key(session, Actor.of(principal, reason), key_id, now)

@@ -4,19 +4,21 @@ No key and no sign-in is asked for. The report is counts alone; it is worked out
 five minutes for each month, so that reading it often costs the service little.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from api.dependencies import Now, TheService
+from api.dependencies import Now, Reading, TheService
+from api.rules import RuleFigures
+from api.schemas.rules import RuleOut, rule_out
 from assessment.openness import Openness, report
+from models import anchor
 from models.errors import InvalidInput
 from models.vocabulary import CLAUSES, DOMAIN_WORDS, Category, Domain
-from moderation.pipeline import Screener
 
 router = APIRouter(prefix="/v1/public", tags=["public"])
 
@@ -38,25 +40,27 @@ class ClauseOut(BaseModel):
     is_violation: bool
 
 
-class RuleOut(BaseModel):
-    """A rule as it is switched on here. `terms` is null where a shipped rule's are not published."""
-
-    id: str
-    category: Category
-    clause: str
-    action: str
-    rationale: str
-    author: str
-    by_operator: bool
-    terms: list[str] | None
-
-
 class DomainOut(BaseModel):
     """A service domain in the two languages."""
 
     domain: Domain
     zh: str
     en: str
+
+
+class AnchorOut(BaseModel):
+    """One hash for the entries of the audit log of one day; keep it, and later changes show."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int
+    day: date
+    first: int
+    last: int
+    head: str
+    root: str
+    previous: str
+    hash: str
 
 
 class Published:
@@ -114,23 +118,14 @@ def clauses() -> list[ClauseOut]:
 
 
 @router.get("/rules")
-def rules(service: TheService) -> list[RuleOut]:
-    """List the rules that are switched on, the operator's own with their terms as well."""
-    if not isinstance(service.screener, Screener):
-        return []
-    return [
-        RuleOut(
-            id=rule.id,
-            category=rule.category,
-            clause=rule.clause,
-            action=rule.action.value,
-            rationale=rule.rationale,
-            author=rule.author,
-            by_operator=rule.operator,
-            terms=list(rule.terms) if rule.public else None,
-        )
-        for rule in service.screener.rulebook.rules
-    ]
+def rules(request: Request, service: TheService, now: Now) -> list[RuleOut]:
+    """List the rules with their state, how often each hit lately, and how often people found it wrong.
+
+    All the rules there are, those in shadow and retired ones too. What a rule looks for stands there too,
+    but where showing it would help whoever sells.
+    """
+    figures: RuleFigures = request.app.state.rule_figures
+    return [rule_out(one) for one in figures.of(service, now)]
 
 
 @router.get("/domains")
@@ -149,3 +144,13 @@ def openness(
     """Give the public report of a month: removals by rule, by machine and person, appeals, reply times."""
     published: Published = request.app.state.published
     return published.of(month, service, now)
+
+
+@router.get("/audit/anchors")
+def anchors(
+    session: Reading,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="The number of the last one you have.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 400,
+) -> list[AnchorOut]:
+    """Give the daily anchors of the audit log, oldest first: hashes, days and counts of entries alone."""
+    return [AnchorOut.model_validate(one) for one in anchor.listed(session, after, limit)]

@@ -33,6 +33,24 @@ class PasswordBody(Body):
     new: SecretStr = Field(max_length=200)
 
 
+class CodeBody(Body):
+    """A code of one's second factor, or a recovery code."""
+
+    code: SecretStr = Field(max_length=64)
+
+
+class EmailBody(Body):
+    """The address by which the provider finds an account; empty for none."""
+
+    email: str = Field(max_length=200)
+
+
+class IdentityBody(Body):
+    """A subject of the identity provider. The issuer is the one that is set up."""
+
+    subject: str = Field(min_length=1, max_length=255)
+
+
 class GrantBody(Body):
     """A role at a place."""
 
@@ -80,7 +98,7 @@ class GrantOut(BaseModel):
 
 
 class AccountOut(BaseModel):
-    """An account. `grants` are its roles."""
+    """An account. `grants` are its roles; `second_factor` tells whether one is in force."""
 
     id: str
     login: str
@@ -89,7 +107,46 @@ class AccountOut(BaseModel):
     created_at: datetime
     disabled_at: datetime | None
     must_change_password: bool
+    email: str | None = None
+    second_factor: bool = False
     grants: list[GrantOut]
+
+
+class IdentityOut(BaseModel):
+    """A subject that an account is linked to."""
+
+    id: str
+    issuer: str
+    subject: str
+    linked_by: str
+    linked_at: datetime
+
+
+class SessionOut(BaseModel):
+    """A session that still opens something. `device` and `network` are coarse on purpose."""
+
+    id: str
+    device: str | None
+    network: str | None
+    method: str | None
+    signed_in_at: datetime
+    last_seen_at: datetime | None
+    expires_at: datetime
+    current: bool
+
+
+class EnrolmentOut(BaseModel):
+    """A secret that waits to be confirmed with a code of it. `address` is what a QR code says."""
+
+    secret: str
+    address: str
+
+
+class RecoveryCodes(BaseModel):
+    """Codes that are shown this once; each opens once. `csrf` is the token of the session from now on."""
+
+    recovery_codes: list[str]
+    csrf: str
 
 
 class NewPassword(BaseModel):
@@ -109,6 +166,7 @@ class KeyOut(BaseModel):
     scopes: list[str]
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
 
 
 class NewKey(BaseModel):
@@ -136,13 +194,18 @@ class RoleAt(BaseModel):
 
 
 class Me(BaseModel):
-    """Who is asking. `permissions` maps a place to what may be done at it and under it."""
+    """Who is asking. `permissions` maps a place to what may be done at it and under it.
+
+    `owes_code` and `owes_enrolment` tell what the session has to give before it opens anything.
+    """
 
     id: str
     name: str
     source: str | None
     language: str
     must_change_password: bool
+    owes_code: bool = False
+    owes_enrolment: bool = False
     grants: list[RoleAt]
     permissions: dict[str, list[str]]
     csrf: str

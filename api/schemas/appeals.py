@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.review import Appeal
 from models.vocabulary import CLAUSES, AppealState, Category
 from moderation.appeals import ANSWER_LIMIT, TEXT_LIMIT, OpenAppeal
+from moderation.fresh_looks import OpenLook
 from moderation.statements import StatementView, link
 
 
@@ -28,8 +29,10 @@ class RuleOut(BaseModel):
     rule: WordsOut
 
 
-def rule_out(category: Category) -> RuleOut:
-    """Return the published rule of a category."""
+def rule_out(category: Category | None) -> RuleOut | None:
+    """Return the published rule of a category; none for a hold that no rule asked for."""
+    if category is None:
+        return None
     clause = CLAUSES[category]
     return RuleOut(
         number=clause.number,
@@ -73,6 +76,31 @@ class HowToAppeal(BaseModel):
     endpoint: str = "/v1/appeals"
 
 
+class TransparencyOut(BaseModel):
+    """The same in the fields of the EU's public database of statements of reasons."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    puid: str
+    decision_visibility: str
+    decision_ground: str | None
+    incompatible_content_ground: WordsOut | None
+    incompatible_content_explanation: WordsOut
+    incompatible_content_illegal: str
+    category: str | None
+    content_type: str
+    content_date: datetime
+    application_date: datetime
+    end_date_visibility_restriction: datetime | None
+    territorial_scope: WordsOut
+    temporal_scope: WordsOut
+    decision_facts: WordsOut
+    source_type: str
+    automated_detection: str
+    automated_decision: str
+    redress: WordsOut
+
+
 class StatementOut(BaseModel):
     """A statement of reasons: the rule broken, the passage, whether a machine decided, how to object."""
 
@@ -80,8 +108,8 @@ class StatementOut(BaseModel):
     external_id: str
     revision: int
     restriction: str
-    category: Category
-    rule: RuleOut
+    category: Category | None
+    rule: RuleOut | None
     reason: str
     passages: list[str] = Field(description="Looked up as you read; empty once the post is deleted.")
     spans: list[tuple[int, int]] = Field(description="In code points; empty: the whole post.")
@@ -92,6 +120,8 @@ class StatementOut(BaseModel):
     deleted: bool
     appeal: AppealOut | None
     how_to_appeal: HowToAppeal
+    transparency: TransparencyOut
+    proof: str = Field(description="Where the proof is that it stands in the audit log, after midnight.")
 
     @classmethod
     def of(cls, view: StatementView, now: datetime) -> "StatementOut":
@@ -116,6 +146,8 @@ class StatementOut(BaseModel):
             how_to_appeal=HowToAppeal(
                 possible=view.can_appeal(now), until=statement.appeal_until, page=link(statement)
             ),
+            transparency=TransparencyOut.model_validate(view.fields),
+            proof=f"/v1/statements/{statement.token}/proof",
         )
 
 
@@ -129,8 +161,8 @@ class OpenAppealOut(BaseModel):
     post_id: str
     post_text: str
     restriction: str
-    category: Category
-    rule: RuleOut
+    category: Category | None
+    rule: RuleOut | None
     reason: str
     spans: list[tuple[int, int]]
     automated_decision: bool
@@ -164,3 +196,60 @@ class AppealDecisionIn(BaseModel):
 
     outcome: Literal[AppealState.UPHELD, AppealState.REVERSED]
     answer: str = Field(max_length=ANSWER_LIMIT)
+
+
+class FreshLookOut(BaseModel):
+    """A removal that a granted objection about the like of it puts in doubt."""
+
+    id: str
+    organisation: str
+    proposed_at: datetime
+    appeal_id: str
+    rule_id: str
+    post_id: str
+    post_text: str
+    category: Category | None
+    rule: RuleOut | None
+    reason: str
+    spans: list[tuple[int, int]]
+    automated_decision: bool
+    may_decide: bool
+
+    @classmethod
+    def of(cls, found: OpenLook) -> "FreshLookOut":
+        """Return a proposal as it goes out."""
+        look, statement = found.look, found.statement
+        return cls(
+            id=look.id,
+            organisation=look.organisation,
+            proposed_at=look.proposed_at,
+            appeal_id=look.appeal_id,
+            rule_id=look.rule,
+            post_id=found.post.id,
+            post_text=found.text,
+            category=statement.category,
+            rule=rule_out(statement.category),
+            reason=statement.reason,
+            spans=[(start, end) for start, end in statement.passages],
+            automated_decision=statement.automated_decision,
+            may_decide=found.may_decide,
+        )
+
+
+class FreshLookIn(BaseModel):
+    """Put the post back, or leave its removal as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    restore: bool
+
+
+class FreshLookSettled(BaseModel):
+    """What came of a proposal."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    post_id: str
+    settled_at: datetime | None
+    restored: bool | None

@@ -5,11 +5,16 @@ from datetime import datetime
 from pydantic import Field
 
 from api.schemas.alerts import Body, Identifier, Out, Text
-from models.vocabulary import DemandState, Domain
+from models.vocabulary import DemandState, Domain, Trend
 
 
 class DemandOut(Out):
-    """A demand that enough people voice. It names no author and no post."""
+    """A demand that enough people voice. It names no author and no post.
+
+    `heat` is 0 to 100 (its formula is published), `voices` are people who joined without a post,
+    `cohesion` is how probably its posts are one demand. The delays lie between the tenth author and
+    the first proposal.
+    """
 
     id: str
     title: str
@@ -27,6 +32,13 @@ class DemandOut(Out):
     rejected_reason: str | None
     merged_into: str | None
     version: int
+    heat: int
+    heat_parts: dict[str, float] | None
+    trend: Trend | None
+    voices: int
+    cohesion: float | None
+    delay_seconds: float | None
+    delay_posts: int | None
 
 
 class VerifyBody(Body):
@@ -38,6 +50,7 @@ class VerifyBody(Body):
     version: int | None = Field(default=None, ge=1)
     report: bool = True
     examples: list[Identifier] | None = Field(default=None, max_length=5)
+    paraphrases: dict[Identifier, str] = Field(default_factory=dict, max_length=5)
 
 
 class RejectBody(Body):

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.schemas.alerts import Body, Identifier, Out, Text
+from api.schemas.cases import AttachmentOut, FindingOut
 from models.vocabulary import Domain, EventKind, EventState, Step
 
 
@@ -22,6 +23,8 @@ class EventOut(Out):
     state: EventState
     created_at: datetime
     version: int
+    immediate: bool
+    summary: str | None
 
 
 class EntryOut(Out):
@@ -44,6 +47,7 @@ class ReportOut(BaseModel):
     reported_at: datetime
     figures: dict[str, Any]
     examples: list[str]
+    paraphrased: list[bool] = Field(description="Whether an officer put each example into other words.")
 
 
 class EventCardOut(BaseModel):
@@ -54,12 +58,35 @@ class EventCardOut(BaseModel):
     record: list[EntryOut]
     open_steps: list[Step]
     case_id: str | None
+    findings: list[FindingOut]
+    attachments: list[AttachmentOut]
 
 
 class ReportBody(Body):
-    """Report up. No `examples` lets the service choose; [] quotes nothing."""
+    """Report up. No `examples` lets the service choose; [] quotes nothing; `paraphrases` are by post."""
 
     examples: list[Identifier] | None = Field(default=None, max_length=5)
+    paraphrases: dict[Identifier, str] = Field(default_factory=dict, max_length=5)
+
+
+class RaiseBody(Body):
+    """An event that no demand stands behind, in the officer's own words."""
+
+    kind: EventKind
+    organisation: str = Field(max_length=200)
+    domain: Domain
+    title: str = Field(min_length=1, max_length=120)
+    summary: str = Field(default="", max_length=1_000)
+    posts: list[Identifier] = Field(default_factory=list, max_length=500)
+    immediate: bool = False
+
+
+class ProposalBody(Body):
+    """Whether a proposed event is verified or dropped, and what was found out."""
+
+    step: Step
+    text: Text
+    version: int = Field(ge=1)
 
 
 class StepBody(Body):

@@ -1,4 +1,5 @@
-// What a page gains when scripts run: keys in the queue, the chart, and focus after an update.
+// What a page gains when scripts run: keys in forms, the chart, and focus after an update.
+// The queue has more of its own in queue.js.
 // Everything here is also done by plain links and forms.
 "use strict";
 
@@ -7,65 +8,21 @@
     target instanceof HTMLElement &&
     (target.isContentEditable || ["INPUT", "SELECT", "TEXTAREA"].includes(target.tagName));
 
-  const press = (selector) => {
-    const found = document.querySelector(selector);
-    if (found) found.click();
-    return Boolean(found);
-  };
-
-  const step = (by) => {
-    const links = [...document.querySelectorAll("#tray a")];
-    const here = links.findIndex((link) => link.hasAttribute("aria-current"));
-    const next = links[here + by];
-    if (next) next.click();
-  };
-
-  const openRemoval = () => {
-    const panel = document.querySelector("#removal");
-    if (!panel) return;
-    panel.open = true;
-    const category = panel.querySelector("select");
-    (category.value ? panel.querySelector("textarea, input[name=reason]") : category).focus();
-  };
-
-  const showMap = () => {
-    const map = document.querySelector("#key-map");
-    if (map && !map.open) map.showModal();
-  };
-
-  const keys = {
-    p: () => press("#publish"),
-    r: openRemoval,
-    h: () => press("#refer"),
-    j: () => step(1),
-    k: () => step(-1),
-    "?": showMap,
-  };
-
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey && event.key === "Enter" && typing(event.target) && event.target.form) {
       event.preventDefault();
-      event.target.form.requestSubmit(event.target.form.querySelector("button"));
+      event.target.closest("details, form").querySelector("button").click();
       return;
     }
     if (event.key === "Escape" && typing(event.target)) {
       event.target.blur();
       return;
     }
-    if (event.repeat || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    if (document.querySelector("dialog[open]") || document.querySelector(".htmx-request")) return;
-    const act = keys[event.key];
-    if (act && document.querySelector("#desk")) {
-      event.preventDefault();
-      act();
-    }
   });
 
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element)) return;
-    if (event.target.closest("[data-show-keys]")) showMap();
     if (event.target.closest("[data-print]")) window.print();
-    if (event.target.closest("[data-open-removal]")) openRemoval();
   });
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -76,6 +33,22 @@
       const rows = JSON.parse(place.dataset.chart);
       const chart = window.echarts.getInstanceByDom(place) || window.echarts.init(place);
       const text = { color: colour("--soft"), fontFamily: colour("--sans") };
+      const counts = rows.map((row) => row.people ?? row.posts ?? null);
+      const known = rows.some((row) => row.low !== undefined && row.low !== null);
+      const lows = rows.map((row) => row.low ?? null);
+      const heights = rows.map((row) => (row.low === undefined || row.low === null ? null : row.high - row.low));
+      const bound = { type: "line", z: 1, stack: "expected", symbol: "none", lineStyle: { opacity: 0 }, silent: true };
+      const band = known
+        ? [
+            { ...bound, data: lows },
+            {
+              ...bound,
+              name: place.dataset.band || "",
+              data: heights,
+              areaStyle: { color: colour("--care"), opacity: 0.22 },
+            },
+          ]
+        : [];
       chart.setOption(
         {
           animation: false,
@@ -94,9 +67,10 @@
             splitLine: { lineStyle: { color: colour("--line") } },
           },
           series: [
+            ...band,
             {
               type: "bar",
-              data: rows.map((row) => row.posts),
+              data: counts,
               barMaxWidth: 26,
               itemStyle: { color: colour("--brand"), borderRadius: [4, 4, 0, 0] },
             },
@@ -130,7 +104,7 @@
     draw();
     showPlace();
     if (event.target instanceof Element && event.target.id === "main") {
-      const heading = document.querySelector("#main h1");
+      const heading = document.querySelector("#main [data-focus]") || document.querySelector("#main h1");
       if (heading) heading.focus({ preventScroll: true });
     }
   });

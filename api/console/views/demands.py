@@ -1,170 +1,98 @@
-"""Collective demands: the list, and the card on which a demand is verified or turned down.
+"""Collective demands: the board, the card with its evidence and its exact preview, verified or turned down.
 
 Before anything goes up, the card shows exactly what would: the report is made by the very code that
-makes the real one, and undone. Posts are shown to whoever may read posts at the demand's place,
-and each such look is on the audit log.
+makes the real one, and undone. An id that a merge ended leads to what it became part of.
+
+Neighbours: `demand_card` makes the card; `corrections` changes what belongs together.
 """
 
-from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import Depends, Form, Request, Response
-from sqlmodel import Session, col, select
+from fastapi.responses import RedirectResponse
 
 from alerts import events
-from alerts.actor import Actor
-from alerts.members import Member, author_count, members_of, texts_of
-from api.console import page
+from api.console import demand_card, page
 from api.console.console import pages
-from api.console.views.queue import organisation_names
+from api.console.demand_card import actor_for
+from api.console.names import organisation_names
 from api.dependencies import Now, Reading, Transaction, require
 from api.routes.demands import demand_out
-from api.security import Permission, Principal, allows, authorise_found, scopes
-from models import audit
-from models.demand import Demand
-from models.errors import InvalidInput, TingjianError
-from models.event import Event, Report, ReportExample
-from models.vocabulary import DemandState, Domain
+from api.security import Permission, Principal, authorise_found, scopes
+from models.errors import InvalidInput
+from models.vocabulary import DemandState, Domain, Trend
+from sentiment.demand import facts
+from sentiment.demand.board import SHOWN, Order, Sought, board, places
 
 router = pages()
-
-SHOWN: Any = tuple(state for state in DemandState if state is not DemandState.GATHERING)
-POSTS_SHOWN = 100
+PLACES_SHOWN = 30
 
 Reader = Annotated[Principal, Depends(require(Permission.DEMANDS_READ))]
 Verifier = Annotated[Principal, Depends(require(Permission.DEMANDS_VERIFY))]
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What would go up, or the key of why nothing can."""
-
-    figures: dict[str, Any] | None
-    examples: list[str]
-    problem: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """One post of a demand as the card lists it: never who wrote it."""
-
-    post_id: str
-    organisation: str
-    created_at: datetime
-    text: str
+def sought_of(request: Request) -> Sought:
+    """Return what an address looks for. What is not a word of it asks nothing."""
+    asked = request.query_params
+    state, domain = asked.get("state", ""), asked.get("domain", "")
+    trend, order = asked.get("trend", ""), asked.get("order", "")
+    return Sought(
+        state=DemandState(state) if state in set(SHOWN) else None,
+        domain=Domain(domain) if domain in set(Domain) - {Domain.NONE} else None,
+        place=asked.get("place") or None,
+        trend=Trend(trend) if trend in set(Trend) else None,
+        order=Order(order) if order in set(Order) else Order.HEAT,
+    )
 
 
-def actor_for(principal: Principal, permission: Permission) -> Actor:
-    """Return the actor that a principal is in the words of the alerts room."""
-    return Actor(principal.id, principal.name, tuple(scopes(principal, permission)))
-
-
-def timeline(members: list[Member]) -> list[dict[str, Any]]:
-    """Return the posts per day in Shanghai from the first to the last day, days without posts too."""
-    counts = Counter(one.created_at.astimezone(page.SHANGHAI).date() for one in members)
-    if not counts:
-        return []
-    first, last = min(counts), max(counts)
-    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
-    return [{"label": f"{day:%m-%d}", "posts": counts[day]} for day in days]
+def address_of(sought: Sought, **changes: Any) -> str:  # noqa: ANN401 - a word of one of the lists, or None
+    """Return the board's address for what is looked for, with some of it changed."""
+    order = sought.order if sought.order is not Order.HEAT else None
+    said: dict[str, Any] = {
+        "state": sought.state,
+        "domain": sought.domain,
+        "place": sought.place,
+        "trend": sought.trend,
+        "order": order,
+    } | changes
+    kept = {name: str(value) for name, value in said.items() if value and value is not Order.HEAT}
+    return f"/demands?{urlencode(kept)}" if kept else "/demands"
 
 
 @router.get("/demands")
 def listing(request: Request, principal: Reader, session: Reading) -> Response:
-    """Show the demands that enough people voice, newest first."""
-    wanted = request.query_params.get("state", "")
-    state = DemandState(wanted) if wanted in set(SHOWN) else None
-    found = events.list_demands(session, scopes(principal, Permission.DEMANDS_READ), state=state, limit=100)
-    names = organisation_names(session, {one.organisation for one in found})
-    found.sort(key=lambda one: (one.state is not DemandState.PROPOSED, -one.last_posted_at.timestamp()))
+    """Show the demands that enough people voice: what waits first, then by heat."""
+    sought = sought_of(request)
+    scope = scopes(principal, Permission.DEMANDS_READ)
+    found = board(session, scope, sought)
+    near = places(session, scope, sought)[:PLACES_SHOWN]
+    paths = {one.organisation for one in found} | {path for path, _ in near} | {sought.place or ""}
     return page.render(
         request,
         "demands.html",
         principal=principal,
         demands=[demand_out(principal, one) for one in found],
-        names=names,
-        state=state,
+        names=organisation_names(session, paths),
+        sought=sought,
+        near=near,
+        to=lambda **changes: address_of(sought, **changes),
         states=SHOWN,
+        domains=[one for one in Domain if one is not Domain.NONE],
+        trends=[one for one in Trend if one is not Trend.UNKNOWN],
+        orders=list(Order),
     )
 
 
 @router.get("/demands/{demand_id}")
 def card(request: Request, demand_id: str, principal: Reader, session: Transaction, now: Now) -> Response:
     """Show one demand."""
-    demand = events.demand_of(session, demand_id)
+    heir = facts.follow(session, demand_id)
+    demand = events.demand_of(session, heir)
     authorise_found(principal, Permission.DEMANDS_READ, demand.organisation)
-    members = members_of(session, demand.id)
-    waits = demand.state is DemandState.PROPOSED
-    may_verify = waits and allows(principal, Permission.DEMANDS_VERIFY, demand.organisation)
-    within = [one for one in members if allows(principal, Permission.POSTS_READ, one.organisation)]
-    voices = _voices(session, principal, demand, within, now)
-    shown = demand_out(principal, demand)
-    event = session.exec(select(Event).where(col(Event.demand_id) == demand.id)).one_or_none()
-    return page.render(
-        request,
-        "demand.html",
-        principal=principal,
-        demand=demand,
-        event=event,
-        authors=author_count(members) if voices is not None else shown.authors,
-        posts=len(members) if voices is not None else shown.posts,
-        timeline=timeline(within) if voices is not None else [],
-        voices=voices,
-        may_verify=may_verify,
-        preview=preview(session, demand, principal, now) if may_verify else None,
-        domains=[domain for domain in Domain if domain is not Domain.NONE],
-        names=organisation_names(session, {demand.organisation} | {one.organisation for one in voices or ()}),
-    )
-
-
-def _voices(
-    session: Session, principal: Principal, demand: Demand, members: list[Member], now: datetime
-) -> list[Voice] | None:
-    """Return the posts within reach, the most typical first; None for whoever may not read posts there.
-
-    A demand of one place may hold some posts of another, which its own officers read and nobody else.
-    """
-    if not allows(principal, Permission.POSTS_READ, demand.organisation):
-        return None
-    shown = sorted(members, key=lambda one: (-one.probability, one.created_at))[:POSTS_SHOWN]
-    texts = texts_of(session, shown)
-    audit.record(
-        session,
-        now,
-        actor=principal.actor,
-        action="demand.posts_viewed",
-        subject=f"demand:{demand.id}",
-        organisation=demand.organisation,
-        details={"posts": len(texts)},
-    )
-    return [
-        Voice(one.post_id, one.organisation, one.created_at, texts[one.post_id])
-        for one in shown
-        if one.post_id in texts
-    ]
-
-
-def preview(session: Session, demand: Demand, principal: Principal, now: datetime) -> Preview:
-    """Return what verifying would send up: it is done inside a savepoint and undone."""
-    attempt = session.begin_nested()
-    try:
-        event = events.verify_demand(
-            session, demand.id, actor_for(principal, Permission.DEMANDS_VERIFY), now=now, note="preview"
-        )
-        report = session.exec(select(Report).where(col(Report.event_id) == event.id)).one()
-        texts = session.exec(
-            select(ReportExample.text)
-            .where(col(ReportExample.report_id) == report.id)
-            .order_by(col(ReportExample.id))
-        ).all()
-        return Preview(dict(report.figures), [text for text in texts if text], None)
-    except TingjianError as error:
-        return Preview(None, [], f"error.{error.problem_code}")
-    finally:
-        attempt.rollback()
-        session.refresh(demand)
+    if heir != demand_id:
+        return RedirectResponse(f"/demands/{heir}", status_code=308)
+    return demand_card.show(request, session, principal, demand, now)
 
 
 @router.post("/demands/{demand_id}/verify")
@@ -178,8 +106,10 @@ def verify(
     note: Annotated[str, Form(max_length=events.TEXT)] = "",
     title: Annotated[str, Form(max_length=events.TITLE)] = "",
     domain: Annotated[str, Form()] = "",
+    quoted: Annotated[list[str] | None, Form()] = None,
+    words: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    """Verify a demand, report it up and open its form."""
+    """Verify a demand, report it up and open its form; `words` stand in place of the posts `quoted`."""
     if not note.strip():
         raise InvalidInput("say how it was verified", code="no_note", field="/note")
     demand = events.demand_of(session, demand_id)
@@ -192,6 +122,10 @@ def verify(
         title=title if title.strip() and title.strip() != demand.title else None,
         domain=Domain(domain) if domain in set(Domain) else None,
         version=version,
+        examples=quoted,
+        paraphrases={
+            post: said for post, said in zip(quoted or (), words or (), strict=False) if said.strip()
+        },
     )
     return page.go(f"/events/{event.id}", "verified")
 

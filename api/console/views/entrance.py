@@ -10,7 +10,16 @@ from fastapi import Depends, Form, Request, Response
 from api import accounts, sessions
 from api.console import page, words
 from api.console.console import next_address, pages
-from api.dependencies import CurrentPrincipal, Now, SignedIn, TheService, Transaction, get_service
+from api.dependencies import (
+    CurrentPrincipal,
+    Now,
+    PastSecondFactor,
+    SignedIn,
+    TheService,
+    Transaction,
+    get_service,
+)
+from api.routes.sign_in import arrival_of
 from api.wiring import Service
 from models import audit
 from models.errors import NotAuthenticated, NotPermitted, TingjianError, TooManyRequests
@@ -31,10 +40,18 @@ def start(principal: CurrentPrincipal) -> Response:
 
 
 @router.get("/sign-in")
-def sign_in_page(request: Request) -> Response:
+def sign_in_page(request: Request, service: TheService) -> Response:
     """Show the form."""
     wanted = next_address(request.query_params.get("next", "/"))
-    return page.render(request, "sign_in.html", next=wanted, problem=None, login="")
+    return page.render(
+        request,
+        "sign_in.html",
+        next=wanted,
+        problem=None,
+        login="",
+        provider=service.provider,
+        subject=None,
+    )
 
 
 @router.post("/sign-in", dependencies=[Depends(own_site)])
@@ -57,6 +74,7 @@ def sign_in(
             password=password,
             now=now,
             replaces=sessions.sign_in_id(service.keys, cookie),
+            arrival=arrival_of(request),
         )
     except (NotAuthenticated, TooManyRequests) as error:
         return page.render(
@@ -66,6 +84,8 @@ def sign_in(
             next=next_address(next_),
             problem=f"error.{error.problem_code}",
             login=login,
+            provider=service.provider,
+            subject=None,
         )
     answer = page.go("/password" if account.must_change_password else next_address(next_))
     sessions.set_cookie(answer, service, opened)
@@ -84,7 +104,7 @@ def sign_out(principal: SignedIn, service: TheService, session: Transaction, now
 
 
 @router.get("/password")
-def password_page(request: Request, principal: SignedIn) -> Response:
+def password_page(request: Request, principal: PastSecondFactor) -> Response:
     """Show the form to change one's own password."""
     return page.render(request, "password.html", principal=principal, problem=None)
 
@@ -93,7 +113,7 @@ def password_page(request: Request, principal: SignedIn) -> Response:
 def change_password(
     *,
     request: Request,
-    principal: SignedIn,
+    principal: PastSecondFactor,
     service: TheService,
     now: Now,
     current: Annotated[str, Form()] = "",
@@ -106,6 +126,7 @@ def change_password(
         try:
             with service.database.transaction() as session:
                 accounts.change_password(session, principal, current=current, new=new, now=now)
+                opened = sessions.rotate(session, principal, now)
         except TingjianError as error:
             if error.problem_code not in {"wrong_credentials", "weak_password"}:
                 raise
@@ -113,7 +134,9 @@ def change_password(
             problem = f"password.{code}"
     if problem is not None:
         return page.render(request, "password.html", principal=principal, problem=problem, status=422)
-    return page.go("/", "password_changed")
+    answer = page.go("/", "password_changed")
+    sessions.set_cookie(answer, service, opened)
+    return answer
 
 
 @router.post("/language", dependencies=[Depends(own_site)])

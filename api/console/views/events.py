@@ -1,49 +1,120 @@
-"""Events: what was reported, exactly as it went up, and the disposal record with its next steps."""
+"""Events: what was reported, exactly as it went up, the disposal record with its next steps, what is owed."""
 
 from typing import Annotated
 
 from fastapi import Depends, Form, Request, Response
 
-from alerts import cases, events
+from alerts import attachments, cases, disposal, events, findings, incidents
+from alerts.reporting import report_up
 from api.console import page
 from api.console.console import pages
-from api.console.views.demands import actor_for
-from api.console.views.queue import organisation_names
+from api.console.demand_card import actor_for
+from api.console.names import organisation_names
 from api.dependencies import Now, Reading, Transaction, require
-from api.security import Permission, Principal, allows, authorise_found, scopes
+from api.organisations import list_organisations
+from api.routes.events import require_sight
+from api.security import Permission, Principal, allows, holds, scopes
 from models.errors import InvalidInput
-from models.vocabulary import EventState, Step
+from models.vocabulary import Domain, EventKind, EventState, Step
 
 router = pages()
 
 Reader = Annotated[Principal, Depends(require(Permission.EVENTS_READ))]
 Doer = Annotated[Principal, Depends(require(Permission.EVENTS_ACT))]
+Raising = Annotated[Principal, Depends(require(Permission.EVENTS_ACT, Permission.INCIDENTS))]
+RAISED = tuple(kind for kind in EventKind if kind is not EventKind.COLLECTIVE_DEMAND)
 
 
 @router.get("/events")
-def listing(request: Request, principal: Reader, session: Reading) -> Response:
+def listing(request: Request, principal: Reader, session: Reading, kind: EventKind | None = None) -> Response:
     """Show the events in scope, newest first."""
-    found = events.list_events(session, scopes(principal, Permission.EVENTS_READ), limit=100)
+    found = events.list_events(
+        session,
+        scopes(principal, Permission.EVENTS_READ),
+        kind=kind,
+        incidents=scopes(principal, Permission.INCIDENTS),
+        limit=100,
+    )
     names = organisation_names(session, {one.organisation for one in found})
-    return page.render(request, "events.html", principal=principal, events=found, names=names)
+    return page.render(
+        request,
+        "events.html",
+        principal=principal,
+        events=found,
+        kind=kind,
+        kinds=list(EventKind),
+        may_raise=holds(principal, Permission.EVENTS_ACT) or holds(principal, Permission.INCIDENTS),
+        names=names,
+    )
+
+
+@router.get("/events/new")
+def new(request: Request, principal: Raising, session: Reading) -> Response:
+    """Ask what has happened, and where."""
+    return page.render(
+        request,
+        "event_new.html",
+        principal=principal,
+        kinds=RAISED,
+        domains=[domain for domain in Domain if domain is not Domain.NONE],
+        places=list_organisations(session, principal)[:1_000],
+        title_limit=incidents.TITLE,
+        summary_limit=incidents.SUMMARY,
+    )
+
+
+@router.post("/events/new")
+def raise_event(
+    *,
+    principal: Raising,
+    session: Transaction,
+    now: Now,
+    kind: Annotated[EventKind, Form()],
+    organisation: Annotated[str, Form(max_length=200)],
+    domain: Annotated[Domain, Form()],
+    title: Annotated[str, Form(max_length=200)] = "",
+    summary: Annotated[str, Form(max_length=2_000)] = "",
+    posts: Annotated[str, Form(max_length=20_000)] = "",
+    immediate: Annotated[str, Form()] = "",
+) -> Response:
+    """Propose an event; immediate danger goes up at once."""
+    draft = incidents.Draft(
+        kind=kind,
+        organisation=organisation,
+        domain=domain,
+        title=title,
+        summary=summary,
+        posts=tuple(posts.split()),
+        immediate=bool(immediate),
+    )
+    needed = Permission.INCIDENTS if draft.immediate else Permission.EVENTS_ACT
+    event = incidents.raise_event(session, draft, actor_for(principal, needed), now=now)
+    return page.go(f"/events/{event.id}", "danger_reported" if draft.immediate else "event_raised")
 
 
 @router.get("/events/{event_id}")
-def card(request: Request, event_id: str, principal: Reader, session: Reading) -> Response:
+def card(request: Request, event_id: str, principal: Reader, session: Reading, now: Now) -> Response:
     """Show one event."""
     found = events.event_card(session, event_id)
+    require_sight(principal, found.event)
     place = found.event.organisation
-    authorise_found(principal, Permission.EVENTS_READ, place)
-    case = cases.case_of_event(session, event_id) if allows(principal, Permission.CASES_READ, place) else None
+    case = cases.case_of_event(session, event_id)
+    also = disposal.record_of(session, case.id) if case is not None else []
+    may_see_case = allows(principal, Permission.CASES_READ, place)
+    may_act = allows(principal, Permission.EVENTS_ACT, place)
     return page.render(
         request,
         "event.html",
         principal=principal,
         card=found,
-        case=case,
-        may_act=allows(principal, Permission.EVENTS_ACT, place),
-        may_report=allows(principal, Permission.EVENTS_ACT, place)
-        and found.event.state is not EventState.CLOSED,
+        case=case if may_see_case else None,
+        findings=findings.of_event(found.event, found.record, now, also),
+        files=attachments.of_subject(session, event_id),
+        accepted=",".join(attachments.TYPES),
+        megabytes=attachments.LIMIT // 1_000_000,
+        may_act=may_act and found.event.state is not EventState.PROPOSED,
+        may_settle=may_act and found.event.state is EventState.PROPOSED,
+        may_report=may_act and found.event.state not in {EventState.CLOSED, EventState.PROPOSED},
         may_see_demand=allows(principal, Permission.DEMANDS_READ, place),
         names=organisation_names(session, {place} | {entry.organisation for entry in found.record}),
     )
@@ -52,8 +123,32 @@ def card(request: Request, event_id: str, principal: Reader, session: Reading) -
 @router.post("/events/{event_id}/report")
 def report(event_id: str, principal: Doer, session: Transaction, now: Now) -> Response:
     """Report again: what is new since the last report."""
-    events.report_up(session, event_id, actor_for(principal, Permission.EVENTS_ACT), now=now)
+    report_up(session, event_id, actor_for(principal, Permission.EVENTS_ACT), now=now)
     return page.go(f"/events/{event_id}", "reported")
+
+
+@router.post("/events/{event_id}/settle")
+def settle(
+    *,
+    event_id: str,
+    principal: Doer,
+    session: Transaction,
+    now: Now,
+    taken: Annotated[Step, Form(alias="step")],
+    version: Annotated[int, Form()],
+    text: Annotated[str, Form(max_length=events.TEXT)] = "",
+) -> Response:
+    """Verify a proposed event, or drop it."""
+    incidents.settle_proposal(
+        session,
+        event_id,
+        actor_for(principal, Permission.EVENTS_ACT),
+        taken,
+        text.replace("\r\n", "\n"),
+        version=version,
+        now=now,
+    )
+    return page.go(f"/events/{event_id}", "settled")
 
 
 @router.post("/events/{event_id}/steps")

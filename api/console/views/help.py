@@ -1,45 +1,42 @@
-"""Where a person in danger finds somebody now: open to everybody, without a sign-in."""
+"""Where a person in danger finds somebody now: open to everybody, without a sign-in.
 
-import tomllib
-from dataclasses import dataclass
-from datetime import date
-from functools import cache
-from pathlib import Path
-from typing import Final
+Whoever has signed in sees besides which lines somebody should check again. Nobody's visit is counted.
+"""
 
 from fastapi import Request, Response
 
+from api import sessions
 from api.console import page
 from api.console.console import pages
+from api.dependencies import Now, TheService
+from api.help_lines import help_lines
+from api.security import Principal
+from api.wiring import Service
+from models.errors import TingjianError
 
 router = pages()
-FILE: Final = Path(__file__).parents[1] / "help_lines.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One number to call, and when somebody last made sure that it holds."""
-
-    number: str
-    name: dict[str, str]
-    about: dict[str, str]
-    checked: date
-
-    @property
-    def dial(self) -> str:
-        """The number as a telephone dials it."""
-        return "".join(one for one in self.number if one.isdigit() or one == "+")
-
-
-@cache
-def lines() -> tuple[list[Line], list[Line]]:
-    """Return the national lines and the local ones."""
-    found = tomllib.loads(FILE.read_text(encoding="utf-8"))
-    return [Line(**row) for row in found["national"]], [Line(**row) for row in found.get("local", [])]
 
 
 @router.get("/help")
-def help_page(request: Request) -> Response:
+def help_page(request: Request, service: TheService, now: Now) -> Response:
     """Show several choices of help."""
-    national, local = lines()
-    return page.render(request, "help.html", national=national, local=local)
+    lines = help_lines(service.settings.help_lines)
+    principal = _whoever(request, service, now)
+    return page.render(
+        request,
+        "help.html",
+        principal=principal,
+        lines=lines.all,
+        stale=lines.stale(now.astimezone(page.SHANGHAI).date()) if principal else (),
+    )
+
+
+def _whoever(request: Request, service: Service, now: Now) -> Principal | None:
+    """Return who has signed in, or None: this page asks nobody for it."""
+    cookie = request.cookies.get(sessions.cookie_name(service.settings))
+    if cookie is None:
+        return None
+    try:
+        return sessions.principal_of_cookie(service.database, service.keys, service.settings, cookie, now)
+    except TingjianError:
+        return None

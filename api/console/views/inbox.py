@@ -11,12 +11,13 @@ from fastapi import Depends, Request, Response
 from alerts import inbox
 from api.console import page
 from api.console.console import pages
-from api.console.views.demands import actor_for
-from api.console.views.queue import organisation_names
+from api.console.demand_card import actor_for
+from api.console.names import organisation_names
 from api.dependencies import Now, Reading, Transaction, require
 from api.security import Permission, Principal, holds, nodes, scopes
 from models.errors import NotFound
 from models.event import InboxItem
+from moderation import referrals
 
 router = pages()
 
@@ -27,13 +28,17 @@ Receiver = Annotated[Principal, Depends(require(Permission.INBOX_RECEIVE))]
 @router.get("/inbox")
 def listing(request: Request, principal: Office, session: Reading) -> Response:
     """Show what came up, newest first."""
-    found = inbox.list_items(session, scopes(principal, Permission.INBOX_READ), limit=100)
-    names = organisation_names(session, {one.organisation for one in found})
+    scope = scopes(principal, Permission.INBOX_READ)
+    found = inbox.list_items(session, scope, incidents=scopes(principal, Permission.INCIDENTS), limit=100)
+    notices = referrals.open_notices(session, scope)
+    offices = {one.organisation for one in found} | {one.organisation for one in notices}
+    names = organisation_names(session, offices)
     return page.render(
         request,
         "inbox.html",
         principal=principal,
         items=found,
+        notices=notices,
         names=names,
         receiving=nodes(principal, Permission.INBOX_RECEIVE),
         looks=not holds(principal, Permission.INBOX_RECEIVE),
@@ -49,6 +54,7 @@ def receive(item_id: str, principal: Receiver, session: Transaction, now: Now) -
         actor_for(principal, Permission.INBOX_RECEIVE),
         now=now,
         signs_for=nodes(principal, Permission.INBOX_RECEIVE),
+        incidents=scopes(principal, Permission.INCIDENTS),
     )
     return page.go(f"/inbox/{item_id}", "received")
 
@@ -70,7 +76,9 @@ def letter(request: Request, item_id: str, principal: Office, session: Transacti
             may_receive=item.organisation in nodes(principal, Permission.INBOX_RECEIVE),
             names=organisation_names(session, {item.organisation}),
         )
-    found = inbox.open_item(session, item_id, looking, now=now)
+    found = inbox.open_item(
+        session, item_id, looking, now=now, incidents=scopes(principal, Permission.INCIDENTS)
+    )
     return page.render(
         request,
         "letter.html",

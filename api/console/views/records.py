@@ -1,73 +1,103 @@
-"""The deliveries log for operators and the audit log for auditors: identifiers, never a text of a post."""
+"""The log of deliveries for operators: searched by links, read message by message, sent again.
 
-from typing import Annotated
+It shows identifiers, codes and times, never a text of a post, a payload or a secret.
+
+Neighbours: `alerts/delivery_log.py` searches and replays; `webhooks` shows where messages go.
+"""
+
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Depends, Request, Response
-from sqlalchemy import func, or_
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
+from alerts import delivery_log
+from alerts.delivery_log import Search
 from api.console import page
 from api.console.console import pages
-from api.dependencies import Reading, require
-from api.security import Permission, Principal, scopes
-from models.account import Account
-from models.audit import AuditEntry
-from models.organisation import under
-from models.outbox import DeliveryAttempt, OutboxMessage, WebhookEndpoint
+from api.console.names import organisation_names
+from api.dependencies import Now, Reading, Transaction, require
+from api.routes.webhooks import Resending, reach_of
+from api.security import Permission, Principal, allows, nodes
+from models.outbox import OutboxMessage
+from models.vocabulary import ChannelKind, MessageState, Topic
 
 router = pages()
-SHOWN = 100
+SHOWN: Final = 50
 
 DeliveryReader = Annotated[Principal, Depends(require(Permission.DELIVERY_READ))]
-Auditor = Annotated[Principal, Depends(require(Permission.AUDIT_READ))]
+
+
+def sought_of(request: Request) -> Search:
+    """Return what an address looks for. What is not a word of it asks nothing."""
+    asked = request.query_params
+    state, topic, channel = asked.get("state", ""), asked.get("topic", ""), asked.get("channel", "")
+    return Search(
+        state=MessageState(state) if state in set(MessageState) else None,
+        topic=Topic(topic) if topic in set(Topic) else None,
+        channel=ChannelKind(channel) if channel in set(ChannelKind) else None,
+        endpoint_id=asked.get("endpoint_id") or None,
+        organisation=asked.get("organisation") or None,
+        text=asked.get("text", "").strip()[:200] or None,
+    )
 
 
 @router.get("/deliveries")
-def deliveries(request: Request, principal: DeliveryReader, session: Reading) -> Response:
-    """Show the newest messages, where they went and how it ended."""
-    roots = scopes(principal, Permission.DELIVERY_READ)
-    rows = session.exec(
-        select(OutboxMessage, WebhookEndpoint.url)
-        .outerjoin(WebhookEndpoint, col(WebhookEndpoint.id) == col(OutboxMessage.endpoint_id))
-        .where(or_(*(under(col(OutboxMessage.organisation), root) for root in roots)))
-        .order_by(col(OutboxMessage.created_at).desc(), col(OutboxMessage.id).desc())
-        .limit(SHOWN)
-    ).all()
-    statuses = dict(
-        session.exec(
-            select(DeliveryAttempt.message_id, func.max(DeliveryAttempt.status))
-            .where(col(DeliveryAttempt.message_id).in_([message.id for message, _ in rows]))
-            .group_by(col(DeliveryAttempt.message_id))
-        ).all()
-    )
-    return page.render(request, "deliveries.html", principal=principal, rows=rows, statuses=statuses)
+def deliveries(request: Request, principal: DeliveryReader, session: Reading, now: Now) -> Response:
+    """Show the newest messages that were looked for, where they went and how it ended."""
+    search = sought_of(request)
+    before = request.query_params.get("before")
+    reach = reach_of(principal, Permission.DELIVERY_READ)
+    rows = delivery_log.list_deliveries(session, reach, search, before=before, limit=SHOWN, now=now)
 
+    def with_change(**changes: Any) -> str:  # noqa: ANN401 - a word of one of the lists, or None
+        words = search.words() | {name: str(value or "") for name, value in changes.items()}
+        return "/deliveries?" + urlencode({name: value for name, value in words.items() if value})
 
-@router.get("/audit")
-def audit_log(request: Request, principal: Auditor, session: Reading) -> Response:
-    """Show the newest entries of the audit log, a page at a time."""
-    roots = scopes(principal, Permission.AUDIT_READ)
-    before = request.query_params.get("before", "")
-    seen = [under(col(AuditEntry.organisation), root) for root in roots]
-    if any("/" not in root for root in roots):
-        # What belongs to no place, such as the operator's own commands, is looked after at the top.
-        seen.append(col(AuditEntry.organisation) == "")
-    query = select(AuditEntry).where(or_(*seen))
-    if before.isdecimal() and len(before) < len(str(2**31)):
-        query = query.where(col(AuditEntry.sequence) < int(before))
-    entries = session.exec(query.order_by(col(AuditEntry.sequence).desc()).limit(SHOWN + 1)).all()
     return page.render(
         request,
-        "audit.html",
+        "deliveries.html",
         principal=principal,
-        entries=entries[:SHOWN],
-        more=entries[SHOWN - 1].sequence if len(entries) > SHOWN else None,
-        people=_people(session, [entry.actor for entry in entries]),
+        rows=rows,
+        search=search,
+        with_change=with_change,
+        states=list(MessageState),
+        channels=list(ChannelKind),
+        topics=list(Topic),
+        next=with_change(before=rows[-1].message.id) if len(rows) == SHOWN else None,
+        names=organisation_names(session, {one.message.organisation for one in rows}),
     )
 
 
-def _people(session: Session, actors: list[str]) -> dict[str, str]:
-    """Return the names of the accounts among the actors, by actor."""
-    ids = {actor.removeprefix("account:") for actor in actors if actor.startswith("account:")}
-    rows = session.exec(select(Account.id, Account.name).where(col(Account.id).in_(ids))).all()
-    return {f"account:{identifier}": name for identifier, name in rows}
+@router.get("/deliveries/{message_id}")
+def delivery(request: Request, message_id: str, principal: DeliveryReader, session: Reading) -> Response:
+    """Show one message with every try at it, and what it was grouped with."""
+    found = delivery_log.delivery_of(session, message_id, reach_of(principal, Permission.DELIVERY_READ))
+    message = found.message
+    members = session.exec(
+        select(OutboxMessage.id)
+        .where(col(OutboxMessage.grouped_into) == message.id)
+        .order_by(col(OutboxMessage.id))
+        .limit(SHOWN)
+    ).all()
+    again = message.state in {MessageState.DEAD, MessageState.DELIVERED, MessageState.SILENCED}
+    mine = message.organisation in nodes(principal, Permission.WEBHOOKS_OWN) and not found.endpoint.source
+    return page.render(
+        request,
+        "delivery.html",
+        principal=principal,
+        found=found,
+        members=members,
+        may_replay=again
+        and found.endpoint.disabled_at is None
+        and (mine or allows(principal, Permission.DELIVERY_RESEND, message.organisation)),
+        names=organisation_names(session, {message.organisation}),
+    )
+
+
+@router.post("/deliveries/{message_id}/replay")
+def replay(message_id: str, principal: Resending, session: Transaction, now: Now) -> Response:
+    """Make a settled message due again, under the same id."""
+    reach = reach_of(principal, Permission.DELIVERY_RESEND, Permission.WEBHOOKS_MANAGE)
+    delivery_log.replay(session, message_id, reach, actor=principal.actor, now=now)
+    return page.go(f"/deliveries/{message_id}", "delivery_replayed")

@@ -12,7 +12,7 @@ from api.console.console import pages
 from api.console.views.entrance import own_site
 from api.dependencies import Now, Reading, Transaction
 from models.errors import InvalidInput
-from moderation import appeals, statements
+from moderation import appeals, proofs, statements
 
 router = pages()
 
@@ -20,9 +20,16 @@ router = pages()
 @router.get("/statements/{token}")
 def statement_page(request: Request, token: str, session: Reading, now: Now) -> Response:
     """Show the rule, the passages, who decided, and how to object."""
-    view = statements.view(session, token)
+    view = statements.view(session, token, now=now)
+    entry = proofs.entry_of(session, view.statement)
     return page.render(
-        request, "statement.html", view=view, can_appeal=view.can_appeal(now), limit=appeals.TEXT_LIMIT
+        request,
+        "statement.html",
+        view=view,
+        fields=view.fields,
+        can_appeal=view.can_appeal(now),
+        limit=appeals.TEXT_LIMIT,
+        provable=entry is not None and proofs.is_provable(session, entry),
     )
 
 
