@@ -1,6 +1,7 @@
 """One Chromium and one served console for all tests of a run; a fresh one for whoever changes everything."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from sqlmodel import select
 
 from api.passwords import hash_password
 from models.account import Account
+from models.demand import Setting
+from moderation import knobs
 from tests.support import browser as support
 from tests.support.browser import Console
 
@@ -29,6 +32,17 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
                 account.password = hash_password(support.PASSWORD)
                 account.must_change_password = False
                 session.add(account)
+            # A card that hides the machine's view by lot would let a test fail by lot.
+            session.add(
+                Setting(
+                    key=knobs.COLD,
+                    organisation="gd",
+                    value=0,
+                    reason="tests",
+                    changed_by="command:test",
+                    changed_at=datetime.now(UTC),
+                )
+            )
         yield console
 
 

@@ -11,7 +11,20 @@ from tests.support.browser import DESK, PHONE, Console, findings, sign_in, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-LISTS = ("queue", "appeals", "demands", "events", "cases", "inbox", "deliveries", "audit", "password")
+LISTS = (
+    "queue",
+    "appeals",
+    "demands",
+    "events",
+    "events/new",
+    "cases",
+    "cases/help",
+    "public/demands",
+    "inbox",
+    "deliveries",
+    "audit",
+    "password",
+)
 
 
 def cards(console: Console) -> list[str]:
@@ -24,6 +37,7 @@ def cards(console: Console) -> list[str]:
             f"/demands/{proposed.id}",
             f"/demands/{verified.id}",
             f"/events/{session.exec(select(Event)).first().id}",  # type: ignore[union-attr]
+            f"/public/demands/{session.exec(select(Event)).first().id}",  # type: ignore[union-attr]
             f"/cases/{session.exec(select(Case)).first().id}",  # type: ignore[union-attr]
             f"/inbox/{session.exec(select(InboxItem)).first().id}",  # type: ignore[union-attr]
         ]

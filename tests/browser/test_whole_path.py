@@ -44,15 +44,17 @@ def listen(console: Console, hook: Receiver) -> None:
 
 
 def decide_by_keyboard(page: Page) -> dict[str, int]:
-    """Refer those in danger, then remove one and publish one, with keys alone."""
+    """Refer those in danger, publish what needs a second officer, remove one; with keys alone."""
     done = {"refer": 0, "remove": 0, "publish": 0}
     for _ in range(20):
         before = left(page)
+        if page.locator("details.harsh:not([open])").count():
+            page.keyboard.press("o")
         reason = page.locator("#reason")
         if page.locator(".card-side .tag.care").count():
             action, said = "refer", "转介"
             page.keyboard.press("h")
-        elif not done["remove"] and reason.input_value():
+        elif not done["remove"] and reason.input_value() and not waits_for_a_second(page):
             action, said = "remove", "移除"
             page.keyboard.press("r")
             expect(reason).to_be_focused()
@@ -62,12 +64,18 @@ def decide_by_keyboard(page: Page) -> dict[str, int]:
             page.keyboard.press("p")
         expect(page.locator("#status")).to_contain_text(said)
         expect(page.locator("#left")).to_contain_text(f" {before - 1} ")
-        expect(page.locator("#main h1")).to_be_focused()
+        expect(page.locator("#card-title")).to_be_focused()
         done[action] += 1
         page.evaluate("document.querySelector('#status').textContent = ''")
         if done["remove"] and done["publish"]:
             return done
     raise AssertionError(done)
+
+
+def waits_for_a_second(page: Page) -> bool:
+    """Whether a removal of the open post needs a second officer, so that it is no decision yet."""
+    shown = " ".join(page.locator("main .tag").all_inner_texts())
+    return any(word in shown for word in ("仇恨", "威胁"))
 
 
 def come_in(page: Page, console: Console) -> None:
@@ -83,8 +91,8 @@ def come_in(page: Page, console: Console) -> None:
 
 def take_a_picture_of_the_queue(page: Page) -> None:
     """Show an everyday post in the picture, and not one by somebody in danger."""
-    page.locator("#tray a", has_text="垃圾广告").first.click()
-    expect(page.locator("#main h1")).to_be_focused()
+    page.goto("/queue?category=spam")
+    expect(page.locator("#card-title")).to_be_visible()
     picture(page, "console-queue")
     page.goto("/queue")
 
@@ -154,7 +162,8 @@ def test_a_newcomer_works_a_demand_through_to_a_delivered_report(
         with new_console.database() as database, database.reading() as session:
             taken = [one.action for one in session.exec(select(Decision))]
         assert {action.value: taken.count(action) for action in Action} == done
-        assert done["remove"] == done["publish"] == 1
+        assert done["remove"] == 1
+        assert done["publish"] >= 1
 
         event, people = verify_the_demand(page)
         sign_for_it(page)

@@ -9,7 +9,8 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from alerts.channels import Channel, Envelope, channels
-from alerts.channels.webhook import WebhookChannel, new_secret
+from alerts.channels.signing import new_secret
+from alerts.channels.webhook import WebhookChannel
 from alerts.settings import AlertsSettings
 from tests.support.receiver import Answer, receiver
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from learning.bundle import Bundle, load_bundle
+from learning.bundle import SHIPPED, Bundle, load_bundle
 from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS
 from models.vocabulary import Category
 from tests.support.bundles import WrittenBundle
@@ -24,10 +24,12 @@ TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["shipped", "transformer", "written"])
+@pytest.fixture(scope="module", params=["shipped", "linear", "transformer", "written"])
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     if request.param == "shipped":
         return load_bundle()
+    if request.param == "linear":
+        return load_bundle(SHIPPED.with_name("linear-2026.11.3"))
     if request.param == "written":
         return WrittenBundle(default={Category.SPAM: 0.25})
     from learning.transformer import open_transformer

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from sqlmodel import Session, col, select
 
-from alerts import cases, events, inbox
+from alerts import cases, events, inbox, reporting
 from alerts.actor import Actor
 from models import audit
 from models.database import Database
@@ -16,7 +16,6 @@ from models.event import DisposalEntry, Event, FormVersion, InboxItem, Report, R
 from models.outbox import OutboxMessage
 from models.post import Post
 from models.vocabulary import (
-    CaseState,
     DemandState,
     Domain,
     EventState,
@@ -24,7 +23,16 @@ from models.vocabulary import (
     Step,
     Topic,
 )
-from tests.support.voices import COORDINATOR, ELSEWHERE, PROVINCE, demand, listen, plant
+from tests.support.voices import (
+    COORDINATION,
+    COORDINATOR,
+    ELSEWHERE,
+    PROVINCE,
+    UNIT,
+    demand,
+    listen,
+    plant,
+)
 
 DAY = timedelta(days=1)
 
@@ -307,9 +315,9 @@ def test_a_second_report_needs_something_new(database: Database, now: datetime) 
         plant(session, now)
         event = verified(session, now)
         with pytest.raises(Conflict) as refused:
-            events.report_up(session, event.id, COORDINATOR, now=now + DAY)
+            reporting.report_up(session, event.id, COORDINATOR, now=now + DAY)
         events.act(session, event.id, COORDINATOR, "已派人", now=now + DAY)
-        again = events.report_up(session, event.id, COORDINATOR, now=now + DAY)
+        again = reporting.report_up(session, event.id, COORDINATOR, now=now + DAY)
 
     assert refused.value.problem_code == "nothing_new"
     assert again.sequence == 2
@@ -326,7 +334,7 @@ def test_a_later_report_counts_ten_new_people_or_none(
         event = events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实")
         chorus.many(101, 100 + newcomers, now + timedelta(hours=1))
         events.act(session, event.id, COORDINATOR, "已派人", now=now + DAY)
-        again = events.report_up(session, event.id, COORDINATOR, now=now + DAY)
+        again = reporting.report_up(session, event.id, COORDINATOR, now=now + DAY)
 
     counts = again.figures["counts"]
     assert (counts["posts"], counts["authors"]) == (posts, authors)
@@ -341,9 +349,9 @@ def test_posts_that_were_too_few_for_one_report_come_with_the_next(database: Dat
         event = events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实")
         chorus.many(101, 104, now + timedelta(hours=1))
         events.act(session, event.id, COORDINATOR, "已派人", now=now + DAY)
-        events.report_up(session, event.id, COORDINATOR, now=now + DAY)
+        reporting.report_up(session, event.id, COORDINATOR, now=now + DAY)
         chorus.many(105, 112, now + DAY + timedelta(hours=3))
-        third = events.report_up(session, event.id, COORDINATOR, now=now + 2 * DAY)
+        third = reporting.report_up(session, event.id, COORDINATOR, now=now + 2 * DAY)
 
     assert third.figures["counts"]["posts"] == 24
 
@@ -356,7 +364,7 @@ def test_a_deletion_makes_no_published_number_smaller(database: Database, now: d
         event = events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实")
         session.get_one(Post, posts[0]).state = PostState.DELETED
         events.act(session, event.id, COORDINATOR, "已派人", now=now + DAY)
-        again = events.report_up(session, event.id, COORDINATOR, now=now + DAY)
+        again = reporting.report_up(session, event.id, COORDINATOR, now=now + DAY)
 
     assert again.figures["counts"]["posts"] == 14
 
@@ -407,7 +415,7 @@ def test_the_form_is_filled_from_the_report(database: Database, now: datetime) -
         event = verified(session, now)
         case = cases.case_of_event(session, event.id)
         assert case is not None
-        fields = cases.case_card(session, case.id).form.fields
+        fields = cases.case_card(session, case.id, COORDINATION).form.fields
 
     assert fields["issued_on"] == "2026-03-16"
     assert fields["group"] == "东莞市青年"
@@ -425,34 +433,17 @@ def test_saving_a_form_keeps_every_version_and_refuses_a_stale_one(database: Dat
         event = verified(session, now)
         case = cases.case_of_event(session, event.id)
         assert case is not None
-        fields = dict(cases.case_card(session, case.id).form.fields)
+        fields = dict(cases.case_card(session, case.id, COORDINATION).form.fields)
         fields["coordination_opinion"] = "请后勤处牵头"
-        saved = cases.save_form(session, case.id, COORDINATOR, fields, version=1, now=now)
+        saved = cases.save_form(session, case.id, COORDINATION, fields, version=1, now=now)
         with pytest.raises(StaleVersion):
-            cases.save_form(session, case.id, COORDINATOR, fields, version=1, now=now)
+            cases.save_form(session, case.id, COORDINATION, fields, version=1, now=now)
         with pytest.raises(NotFound):
-            cases.save_form(session, case.id, ELSEWHERE, fields, version=2, now=now)
+            cases.save_form(session, case.id, UNIT, fields, version=2, now=now)
         versions = session.exec(select(FormVersion.version).order_by(col(FormVersion.version))).all()
 
     assert saved.version == 2
     assert versions == [1, 2]
-
-
-def test_a_case_goes_step_by_step_to_the_archive(database: Database, now: datetime) -> None:
-    with database.transaction() as session:
-        plant(session, now)
-        event = verified(session, now)
-        case = cases.case_of_event(session, event.id)
-        assert case is not None
-        with pytest.raises(Conflict):
-            cases.move_case(session, case.id, COORDINATOR, CaseState.ARCHIVED, version=1, now=now)
-        for to in list(CaseState)[1:]:
-            cases.move_case(session, case.id, COORDINATOR, to, version=case.version, now=now)
-        with pytest.raises(Conflict):
-            cases.save_form(session, case.id, COORDINATOR, {}, version=1, now=now)
-
-        assert case.state is CaseState.ARCHIVED
-        assert steps(session, event).count(Step.NOTE) == 5
 
 
 def test_a_form_needs_a_report_and_is_opened_once(database: Database, now: datetime) -> None:
@@ -461,7 +452,7 @@ def test_a_form_needs_a_report_and_is_opened_once(database: Database, now: datet
         event = verified(session, now, report=False)
         with pytest.raises(Conflict):
             cases.open_form(session, event.id, COORDINATOR, now=now)
-        events.report_up(session, event.id, COORDINATOR, now=now)
+        reporting.report_up(session, event.id, COORDINATOR, now=now)
         cases.open_form(session, event.id, COORDINATOR, now=now)
         with pytest.raises(Conflict):
             cases.open_form(session, event.id, COORDINATOR, now=now)

@@ -12,8 +12,9 @@ from models.errors import Conflict
 from models.post import Post
 from models.review import ReviewTask, Statement
 from models.vocabulary import Action, AppealState, Category, PostState, TaskState, Topic, Verdict
-from moderation import appeals, queue, review, statements
+from moderation import appeals, leases, review, statements
 from moderation.holds import state_overdue_holds
+from moderation.outcomes import judgements
 from tests.support import posting
 from tests.support.posting import COLLEAGUE, OFFICER, send
 from tests.support.screeners import ScriptedScreener
@@ -39,7 +40,7 @@ def standing(database: Database) -> list[Statement]:
 def decide(database: Database, now: datetime, action: Action, **changes: Any) -> None:
     with database.transaction() as session:
         task = session.exec(select(ReviewTask).where(col(ReviewTask.state) == TaskState.OPEN)).one()
-        opened = queue.lease(session, task.id, OFFICER, SCOPE, now=now)
+        opened = leases.lease(session, task.id, OFFICER, SCOPE, now=now)
         version = opened.task.version
         review.decide(session, task.id, OFFICER, action, version=version, scope=SCOPE, now=now, **changes)
 
@@ -62,19 +63,55 @@ def test_the_author_of_a_post_that_waits_too_long_is_told_once(database: Databas
     assert "加薇" not in str(told[0].payload)
 
 
-def test_a_person_in_danger_and_a_hold_that_no_rule_asked_for_get_no_statement(
-    database: Database, now: datetime
-) -> None:
+def test_a_person_in_danger_gets_no_statement(database: Database, now: datetime) -> None:
     send(database, now, text="不想活")
-    send(
-        database,
-        now,
-        external_id="2",
-        text="今天的菜不错",
-        screener=ScriptedScreener({"今天": (Verdict.HOLD, None)}),
-    )
 
     assert state_overdue_holds(database, now + 9 * DAY).stated == 0
+
+
+def held_without_a_rule(database: Database, now: datetime) -> Statement:
+    screener = ScriptedScreener({"今天": (Verdict.HOLD, None)})
+    send(database, now, text="今天的菜不错", screener=screener)
+    assert state_overdue_holds(database, now + LATE).stated == 1
+    (statement,) = standing(database)
+    return statement
+
+
+def test_a_hold_that_no_rule_asked_for_has_a_statement_that_cites_none(
+    database: Database, now: datetime
+) -> None:
+    statement = held_without_a_rule(database, now)
+
+    assert state_overdue_holds(database, now + LATE).stated == 0
+    assert (statement.category, statement.restriction, statement.passages) == (None, "held", [])
+    with database.reading() as session:
+        told = [one for one in posting.messages(session) if one.topic is Topic.STATEMENT_ISSUED]
+        assert (told[0].payload["category"], told[0].payload["clause"]) == (None, None)
+        assert first_break(session) is None
+    with client_of(make_service(database, now + LATE)) as client:
+        page = client.get(statements.link(statement)).text
+        answer = client.get(f"/v1/statements/{statement.token}").json()
+    assert "没有违反任何规则" in page
+    assert "菜不错" not in page
+    assert (answer["rule"], answer["transparency"]["decision_ground"]) == (None, None)
+    assert answer["how_to_appeal"]["possible"] is True
+
+
+@pytest.mark.parametrize("outcome", [AppealState.REVERSED, AppealState.UPHELD])
+def test_an_objection_to_such_a_hold_counts_for_and_against_nothing(
+    database: Database, now: datetime, outcome: AppealState
+) -> None:
+    statement = held_without_a_rule(database, now)
+    with database.transaction() as session:
+        appeal = appeals.submit(session, statement.token, "请尽快看看", now=now + LATE)
+    with database.transaction() as session:
+        appeals.decide(session, appeal.id, COLLEAGUE, outcome, answer="已查看", scope=SCOPE, now=now + LATE)
+
+    with database.reading() as session:
+        found = judgements(session, now, now + 2 * DAY)
+        state = session.exec(select(Post.state)).one()
+    assert [one.category for one in found.values()] == [None] * (outcome is AppealState.REVERSED)
+    assert state is (PostState.PUBLISHED if outcome is AppealState.REVERSED else PostState.HELD)
 
 
 def test_a_publish_withdraws_the_statement(database: Database, now: datetime) -> None:

@@ -14,7 +14,7 @@ from models.errors import Conflict, InvalidInput, NotFound, NotPermitted, StaleV
 from models.post import Post
 from models.review import Appeal, Decision, ReviewTask, Statement
 from models.vocabulary import Action, AppealState, Category, PostState, TaskState, Topic
-from moderation import appeals, queue, review, statements
+from moderation import appeals, leases, queue, review, statements
 from tests.support import posting
 from tests.support.posting import COLLEAGUE, OFFICER, send
 from tests.support.services import Platform
@@ -33,9 +33,9 @@ def held(database: Database, now: datetime) -> str:
         return session.exec(select(ReviewTask.id)).one()
 
 
-def opened(database: Database, task_id: str, now: datetime, officer: str = OFFICER) -> queue.OpenedTask:
+def opened(database: Database, task_id: str, now: datetime, officer: str = OFFICER) -> leases.OpenedTask:
     with database.transaction() as session:
-        return queue.lease(session, task_id, officer, SCOPE, now=now)
+        return leases.lease(session, task_id, officer, SCOPE, now=now)
 
 
 def decided(
@@ -88,9 +88,9 @@ def test_nothing_outside_the_scope_is_seen_opened_or_decided(
             assert queue.waiting(session, scope, now=now) == []
             assert queue.counts(session, scope, now=now).total == 0
         with database.transaction() as session:
-            assert queue.next_task(session, scope, OFFICER, now=now) is None
+            assert leases.next_task(session, scope, OFFICER, now=now) is None
         with pytest.raises(NotFound), database.transaction() as session:
-            queue.lease(session, held, OFFICER, scope, now=now)
+            leases.lease(session, held, OFFICER, scope, now=now)
         with pytest.raises(NotFound), database.transaction() as session:
             review.decide(session, held, OFFICER, Action.PUBLISH, version=1, scope=scope, now=now)
 
@@ -126,7 +126,7 @@ def test_next_gives_two_officers_two_tasks_and_each_their_own_again(
     taken = []
     for officer in (OFFICER, COLLEAGUE, OFFICER, COLLEAGUE):
         with database.transaction() as session:
-            found = queue.next_task(session, SCOPE, officer, now=now)
+            found = leases.next_task(session, SCOPE, officer, now=now)
             taken.append(found.task.id if found else None)
 
     assert taken[0] == taken[2]
@@ -137,11 +137,11 @@ def test_next_gives_two_officers_two_tasks_and_each_their_own_again(
 def test_a_task_given_back_is_free_at_once(database: Database, now: datetime, held: str) -> None:
     opened(database, held, now)
     with database.transaction() as session:
-        queue.release(session, held, COLLEAGUE, SCOPE, now=now)
+        leases.release(session, held, COLLEAGUE, SCOPE, now=now)
     with pytest.raises(Conflict):
         opened(database, held, now, COLLEAGUE)
     with database.transaction() as session:
-        queue.release(session, held, OFFICER, SCOPE, now=now)
+        leases.release(session, held, OFFICER, SCOPE, now=now)
 
     assert opened(database, held, now, COLLEAGUE).task.leased_by == COLLEAGUE
 
@@ -351,6 +351,8 @@ def test_the_whole_way_over_http(database: Database, now: datetime) -> None:
     nothing = officer.post("/v1/reviews/next")
     with database.reading() as session:
         found = session.exec(select(Statement)).one()
+    too_early = platform.nobody.get(f"/v1/statements/{found.token}")
+    platform.clock.turn(seconds=30)
     statement = platform.nobody.get(f"/v1/statements/{found.token}")
     sent = {"token": found.token, "text": "我没有推销"}
     elsewhere = platform.with_key(source="other").post("/v1/appeals", json=sent)
@@ -370,6 +372,7 @@ def test_the_whole_way_over_http(database: Database, now: datetime) -> None:
     assert task["text"] == TEXT
     assert busy.json()["code"] == "task_leased"
     assert decision.json()["action"] == "remove"
+    assert too_early.status_code == 404
     assert nothing.status_code == 204
     assert statement.json()["passages"] == ["加薇"]
     assert statement.json()["rule"]["number"] == "C1"

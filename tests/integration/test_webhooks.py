@@ -223,8 +223,11 @@ def test_a_demand_is_verified_reported_and_read_over_http(
     assert (saved.status_code, saved.json()["version"]) == (200, 2)
     again = coordinator.put(f"/v1/cases/{card['case_id']}/form", json={"version": 1, "fields": fields})
     assert again.json()["code"] == "stale_version"
-    moved = coordinator.post(f"/v1/cases/{card['case_id']}:move", json={"to": "under_review", "version": 2})
-    assert moved.json()["state"] == "under_review"
+    version = coordinator.get(f"/v1/cases/{card['case_id']}").json()["case"]["version"]
+    step = {"step": "submitted", "version": version, "text": "建议交后勤办理"}
+    assert coordinator.post(f"/v1/cases/{card['case_id']}:step", json=step).status_code == 201
+    case = coordinator.get(f"/v1/cases/{card['case_id']}").json()["case"]
+    assert case["state"] == "under_review"
 
 
 def test_a_lead_unit_gives_the_result_and_nothing_else(
@@ -236,16 +239,16 @@ def test_a_lead_unit_gives_the_result_and_nothing_else(
     event = coordinator.post(f"/v1/demands/{demand_id}:verify", json={"note": "属实"}).json()
     case = coordinator.get(f"/v1/events/{event['id']}").json()["case_id"]
 
-    def move(client: TestClient, to: str, version: int) -> int:
-        answer = client.post(f"/v1/cases/{case}:move", json={"to": to, "version": version})
-        return answer.status_code
+    def take(client: TestClient, step: str, **more: str) -> int:
+        version = coordinator.get(f"/v1/cases/{case}").json()["case"]["version"]
+        body = {"step": step, "version": version, "text": "说明", **more}
+        return client.post(f"/v1/cases/{case}:step", json=body).status_code
 
-    assert move(lead, "under_review", 1) == 404
-    assert move(coordinator, "under_review", 1) == 200
-    assert move(coordinator, "assigned", 2) == 200
-    assert move(lead, "in_progress", 3) == 200
-    assert move(lead, "result_given", 4) == 200
-    assert move(lead, "archived", 5) == 404
+    assert take(lead, "submitted") in {403, 404}
+    assert take(coordinator, "submitted") == 201
+    assert take(coordinator, "assigned", unit="gd/dongguan") == 201
+    assert [take(lead, step) for step in ("accepted", "planned", "result")] == [201] * 3
+    assert take(lead, "archived") == 403
 
 
 @pytest.mark.parametrize("place", ["gd/foshan"])

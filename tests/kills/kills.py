@@ -1,17 +1,19 @@
-"""Kill the server and the worker at random, again and again, and count what is lost.
+"""Kill the server and the worker at random, again and again, and count what is lost or done twice.
 
     python -m tests.kills.kills --database sqlite --kills 200 --seed 1
 
 A real server and a real worker run over a real database; clients send posts, batches and edits and
-try again under the same key until they get an answer; two receivers take webhooks, and at times
-refuse or are slow. SIGKILL comes at random moments, also while a process is starting. At the end
-everything is left in peace until the outbox is empty, and then it must hold that
+try again under the same key until they get an answer; officers walk cases through their steps
+(`casework`); receivers take webhooks, and at times refuse or are slow. SIGKILL comes at random moments,
+also while a process is starting. At the end everything is left in peace until the outbox is empty, and
+then it must hold that
 
 - every post that was answered with 2xx is there, once, with one screening for each revision;
 - there is no post that nobody sent;
 - every revision that was held, removed or referred has one message for each endpoint;
 - each of these messages was taken by its receiver at least once, under one id, with one body and
   a good signature, and no other message came;
+- every step of a case was taken once, in order, and told once to each receiver (`casework`);
 - the audit chain has no break.
 
 The kills strike our processes and not the database server: what the two guarantee between them is
@@ -43,20 +45,23 @@ import httpx
 from sqlmodel import col, func, select
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from alerts.channels.webhook import new_secret
+from alerts.channels.signing import new_secret
 from models import audit
 from models.database import Database
 from models.outbox import DeliveryAttempt, OutboxMessage, WebhookEndpoint
 from models.post import Post, PostRevision
 from models.screening import Screening
 from models.vocabulary import KeyScope, MessageState, Topic, Verdict
+from tests.kills import casework
 from tests.support import databases
 from tests.support.receiver import Answer, Received, Receiver, receiver
 from tests.support.services import make_key, plant
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "forum"
-CLIENTS = 3
+SECRET = "a secret of the kill test, long enough"
+CLIENTS, WALKERS = 3, 2
+MOST_CASES = 60
 LEAST = 60
 READY_S = 120.0
 DRAIN_S = 300.0
@@ -96,6 +101,8 @@ class Result:
     delivered_more_than_once: int
     attempts_failed: int
     verdicts: dict[str, int]
+    case_steps: int
+    case_steps_whose_answer_was_lost: int
     faults: list[str]
 
 
@@ -298,12 +305,19 @@ def run(kind: str, kills: int, seed: int, *, bundle: str = "none") -> Result:
             temper = Moody(f"{seed}:{number}", secret)
             peer: Receiver = stack.enter_context(receiver(temper))
             tempers[add_endpoint(database, peer.url, secret)] = temper
+        secret = new_secret()
+        temper = Moody(f"{seed}:cases", secret)
+        peer = stack.enter_context(receiver(temper))
+        with database.transaction() as session:
+            platform, office = casework.listen(session, datetime.now(UTC), peer.url, secret)
+        tempers[platform] = temper
+        cookies, made = casework.plant(database, SECRET, min(MOST_CASES, 3 + kills // 4), datetime.now(UTC))
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("TINGJIAN_")},
             "TINGJIAN_DATABASE_URL": database_url,
-            "TINGJIAN_SECRET": "a secret of the kill test, long enough",
+            "TINGJIAN_SECRET": SECRET,
             "TINGJIAN_ALLOW_PRIVATE_WEBHOOKS": "true",
             "TINGJIAN_PUBLIC_URL": url,
             "TINGJIAN_LOG_LEVEL": "warning",
@@ -319,25 +333,34 @@ def run(kind: str, kills: int, seed: int, *, bundle: str = "none") -> Result:
         wait_ready(url)
         sent = Sent()
         clients = [Client(number, url, key, sent, seed) for number in range(CLIENTS)]
-        for client in clients:
-            client.start()
+        walked = casework.Walked()
+        walkers = [
+            casework.Walker(url, cookies, made[number::WALKERS], walked, f"{seed}:walker:{number}")
+            for number in range(WALKERS)
+        ]
+        for thread in (*clients, *walkers):
+            thread.start()
         struck = _strike(kills, seed, {"server": server, "worker": worker}, url)
         wait_ready(url)
         _wait_for_posts(sent)
-        for client in clients:
-            client.stop.set()
-        for client in clients:
-            client.join(READY_S)
-        faults = [f"a client did not come to its end: {one.number}" for one in clients if one.is_alive()]
+        for thread in (*clients, *walkers):
+            thread.stop.set()
+        for thread in (*clients, *walkers):
+            thread.join(READY_S)
+        faults = [
+            f"a client did not come to its end: {one.name}" for one in (*clients, *walkers) if one.is_alive()
+        ]
         faults += _drain(database)
         server.end()
         worker.end()
         faults += _posts(database, sent) + _messages(database, tempers)
+        faults += casework.faults_of(database, made, walked, platform=platform, office=office)
         result = _result(
             database,
             (kind, seed),
             struck=struck,
             sent=sent,
+            walked=walked,
             tempers=tempers,
             faults=faults,
             seconds=time.monotonic() - began,
@@ -391,19 +414,19 @@ def _drain(database: Database) -> list[str]:
 def _posts(database: Database, sent: Sent) -> list[str]:
     """Compare what was accepted with what is there."""
     with database.reading() as session:
-        posts = session.exec(select(Post.external_id, Post.id)).all()
+        posts = session.exec(select(Post.external_id, Post.id).where(Post.source == SOURCE)).all()
         revisions = Counter(
             session.exec(
-                select(Post.external_id, PostRevision.revision).join(
-                    Post, col(Post.id) == col(PostRevision.post_id)
-                )
+                select(Post.external_id, PostRevision.revision)
+                .join(Post, col(Post.id) == col(PostRevision.post_id))
+                .where(Post.source == SOURCE)
             ).all()
         )
         screenings = Counter(
             session.exec(
-                select(Post.external_id, Screening.revision).join(
-                    Post, col(Post.id) == col(Screening.post_id)
-                )
+                select(Post.external_id, Screening.revision)
+                .join(Post, col(Post.id) == col(Screening.post_id))
+                .where(Post.source == SOURCE)
             ).all()
         )
         chain = audit.first_break(session)
@@ -428,17 +451,22 @@ def _messages(database: Database, tempers: dict[str, Moody]) -> list[str]:
         owed = session.exec(
             select(Screening.post_id, Screening.revision).where(col(Screening.verdict) != Verdict.PUBLISH)
         ).all()
-        messages = session.exec(
-            select(OutboxMessage).where(col(OutboxMessage.topic) == Topic.POST_SCREENED)
-        ).all()
+        messages = session.exec(select(OutboxMessage)).all()
+        hooks = dict(session.exec(select(WebhookEndpoint.id, WebhookEndpoint.source)).all())
         known = set(session.exec(select(OutboxMessage.id)).all())
         open_ids = session.exec(
-            select(OutboxMessage.id).where(col(OutboxMessage.state) != MessageState.DELIVERED)
+            select(OutboxMessage.id).where(
+                col(OutboxMessage.state).not_in([MessageState.DELIVERED, MessageState.GROUPED])
+            )
         ).all()
     faults = [f"not delivered: {one}" for one in open_ids]
-    told = Counter((one.endpoint_id, one.subject_id, one.payload["revision"]) for one in messages)
+    told = Counter(
+        (one.endpoint_id, one.subject_id, one.payload["revision"])
+        for one in messages
+        if one.topic is Topic.POST_SCREENED
+    )
     for endpoint, temper in tempers.items():
-        for post, revision in owed:
+        for post, revision in owed if hooks[endpoint] == SOURCE else ():
             if told[endpoint, post, revision] != 1:
                 faults.append(f"{told[endpoint, post, revision]} messages for {post} revision {revision}")
         mine = {one.id for one in messages if one.endpoint_id == endpoint}
@@ -456,6 +484,7 @@ def _result(
     *,
     struck: Counter[str],
     sent: Sent,
+    walked: casework.Walked,
     tempers: dict[str, Moody],
     faults: list[str],
     seconds: float,
@@ -481,6 +510,8 @@ def _result(
         delivered_more_than_once=sum(count > 1 for count in taken),
         attempts_failed=failed,
         verdicts={verdict.value: count for verdict, count in verdicts},
+        case_steps=walked.steps.total(),
+        case_steps_whose_answer_was_lost=walked.answers_lost,
         faults=faults[:50],
     )
 

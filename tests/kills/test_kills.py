@@ -15,3 +15,4 @@ def test_random_kills_lose_nothing_and_double_nothing(kind: str) -> None:
     assert sum(result.kills.values()) == 6
     assert result.revisions_accepted >= LEAST
     assert result.messages > 0
+    assert result.case_steps > 0

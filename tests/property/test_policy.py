@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.vocabulary import CLAUSES, Category, Verdict
 from moderation.normalise import ViewName
-from moderation.policy import Band, Decision, Evidence, Policy, Proof, decide
+from moderation.policy import LOWEST_REVIEW, Band, Decision, Evidence, Policy, Proof, decide
 from moderation.rules import Group, Hit, Rule, RuleAction
 
 
@@ -46,8 +46,9 @@ PROBABILITIES = st.dictionaries(st.sampled_from(list(Category)), SHARES | st.jus
 
 @st.composite
 def bands(draw: st.DrawFn, category: Category) -> Band:
-    with_signal, review, takedown = sorted(draw(st.lists(st.floats(0.5, 1.0), min_size=3, max_size=3)))
+    with_signal, review, takedown = sorted(draw(st.lists(st.floats(0.2, 1.0), min_size=3, max_size=3)))
     may_remove = category is not Category.SELF_HARM and draw(st.booleans())
+    review, takedown = max(review, LOWEST_REVIEW), max(takedown, LOWEST_REVIEW)
     return Band(review, with_signal, takedown if may_remove else None)
 
 

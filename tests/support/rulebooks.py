@@ -1,11 +1,22 @@
 """Packs of rules for tests, written to a folder."""
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from learning.bundle import Bundle, load_bundle
+from models.database import Database
+from models.vocabulary import Category
+from moderation.editions import Base
+from moderation.pipeline import Screener
+from moderation.policy import Band, load_policy
 from moderation.rulebook import Rulebook, read_rulebook
+from moderation.running import RunningScreener
+from moderation.settings import SHIPPED_POLICY
 
 
 def rule(**given: Any) -> dict[str, Any]:
@@ -37,3 +48,41 @@ def write_pack(folder: Path, *rules: dict[str, Any], pack: str = "spam", **rest:
 def rulebook(folder: Path, *rules: dict[str, Any], **rest: Any) -> Rulebook:
     """Return the rulebook of one pack, read but not switched on."""
     return read_rulebook([write_pack(folder, *rules, **rest)])
+
+
+def running(
+    database: Database,
+    folder: Path,
+    *rules: dict[str, Any],
+    operator: Path | None = None,
+    bundle: Bundle | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    **policy: Any,
+) -> RunningScreener:
+    """Return a screener that follows the editions of a database, over one small pack and an empty suite.
+
+    Its threshold for advertising is its own, so that no test hangs on the shipped policy's numbers.
+    """
+    suite = folder / "suite"
+    suite.mkdir(parents=True, exist_ok=True)
+    packs = write_pack(folder / "packs", *rules)
+    shipped = load_policy(SHIPPED_POLICY)
+    bands = {**shipped.bands, Category.SPAM: Band(0.75, 0.6)}
+    base = Base(
+        replace(shipped, **{"bands": bands, **policy}),
+        bundle,
+        operator_rulebooks=(operator,) if operator else (),
+        rulebooks=(packs,),
+        suite=suite,
+        open_bundle=load_bundle,
+    )
+    own = (operator,) if operator else ()
+    first = Screener(read_rulebook([packs], own), base.policy, bundle)
+    return RunningScreener(first, base, database, clock)
+
+
+def pack_text(*rules: dict[str, Any], pack: str = "operator", version: str = "1") -> str:
+    """Return a pack as somebody sends it in."""
+    return yaml.safe_dump(
+        {"pack": pack, "version": version, "rules": list(rules)}, allow_unicode=True, sort_keys=False
+    )

@@ -20,6 +20,9 @@ SCRIPT: Mapping[str, tuple[Verdict, Category | None]] = MappingProxyType(
 class ScriptedScreener:
     """The first phrase of the script that stands in a text decides; without one, it is published."""
 
+    behaviours = ()
+    """No rules on how posts come."""
+
     def __init__(
         self, script: Mapping[str, tuple[Verdict, Category | None]] = SCRIPT, *, rulebook: str = "test-1"
     ) -> None:
@@ -27,6 +30,9 @@ class ScriptedScreener:
         self.rulebook = rulebook
         self.screened: list[str] = []
         self._lock = threading.Lock()
+
+    def pinned(self) -> "ScriptedScreener":
+        return self
 
     def screen(self, texts: Sequence[str]) -> list[Outcome]:
         with self._lock:

@@ -1,11 +1,14 @@
 """Demands for tests of the alerts room: posts by many authors, grouped, in a small tree."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from alerts.actor import Actor
+from alerts.desks import Desk, Worker
+from alerts.loop import Links
 from models.account import Account
 from models.demand import Demand, DemandMember
 from models.organisation import Organisation
@@ -146,3 +149,27 @@ def demand(
     session.add(row)
     session.flush()
     return Chorus(session, row)
+
+
+def worker(account: Actor, *places: str, desks: Iterable[Desk] = Desk, sees: Iterable[str] = ()) -> Worker:
+    """Return somebody who sits at desks for places, and sees the cases there and at `sees`."""
+    return Worker(
+        account.account_id,
+        account.name,
+        places,
+        desks=dict.fromkeys(desks, places),
+        reads=(*places, *sees),
+        helps=places,
+    )
+
+
+OPERATIONS = worker(PROVINCE, "gd", desks=[Desk.OPERATIONS])
+COORDINATION = worker(COORDINATOR, "gd", desks=[Desk.COORDINATION])
+UNIT = Worker(
+    ELSEWHERE.account_id,
+    ELSEWHERE.name,
+    ("gd/foshan",),
+    desks={Desk.UNIT: ("gd/foshan",)},
+    reads=("gd/foshan",),
+)
+LINKS = Links("https://tingjian.example", b"k" * 32)

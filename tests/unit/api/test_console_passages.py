@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.console.passages import Segment, excerpt, segments
+from api.console.passages import Segment, excerpt, pieces, segments
 
 spans = st.lists(st.tuples(st.integers(-5, 60), st.integers(-5, 60)).map(list))
 
@@ -47,3 +47,11 @@ def test_what_is_marked_is_what_the_spans_cover(text: str, given_spans: list[lis
 def test_an_excerpt_is_one_line_of_at_most_its_limit() -> None:
     assert excerpt("一\n二  三") == "一 二 三"
     assert excerpt("长" * 100, 10) == "长" * 9 + "…"
+
+
+def test_what_nobody_can_see_is_named_and_pictures_stay_whole() -> None:
+    family = "👨\u200d👩\u200d👧"
+    found = pieces(f"看\u202e这{family}\n\u200b")
+    assert [(one.text, one.control) for one in found] == [
+        ("看", ""), ("", "U+202E"), (f"这{family}\n", ""), ("", "U+200B"),
+    ]  # fmt: skip

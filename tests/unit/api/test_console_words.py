@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from api.console import page, words
-from api.console.views import help as help_view
 from models import vocabulary
 from models.errors import ConfigurationError
 from models.vocabulary import Category, Domain
@@ -16,7 +15,7 @@ CONSOLE = Path(words.__file__).parent
 TEMPLATES = sorted((CONSOLE / "templates").glob("*.html"))
 HAN = re.compile(r"[\u3400-\u9fff\u3000-\u303f\uff00-\uffef]")
 ENGLISH_TEXT = re.compile(r">[^<>{}]*[A-Za-z]{2,}[^<>{}]*<")
-KEY = re.compile(r"""\bt\(\s*["']([A-Za-z_]+\.[a-z_.]+)["']""")
+KEY = re.compile(r"""\bt\(\s*["']([A-Za-z_]+\.[a-z_.]+)["'](\s*~)?""")
 SHOWN_WORDS = (
     vocabulary.PostKind,
     vocabulary.Verdict,
@@ -29,6 +28,8 @@ SHOWN_WORDS = (
     vocabulary.CaseState,
     vocabulary.MessageState,
     vocabulary.Topic,
+    vocabulary.RuleState,
+    vocabulary.BacktestState,
 )
 
 
@@ -63,8 +64,10 @@ def test_a_template_has_no_sentence_of_its_own(template: Path) -> None:
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_every_key_that_a_template_asks_for_is_there(template: Path) -> None:
-    missing = [key for key in KEY.findall(template.read_text(encoding="utf-8")) if not words.has(key)]
-    assert missing == []
+    asked = KEY.findall(template.read_text(encoding="utf-8"))
+    assert [key for key, joined in asked if not joined and not words.has(key)] == []
+    begun = [key for key, joined in asked if joined]
+    assert [key for key in begun if not any(one.startswith(key) for one in words.phrases())] == []
 
 
 def test_every_part_of_the_navigation_and_every_status_has_words() -> None:
@@ -85,12 +88,3 @@ def test_words_without_one_language_are_refused(tmp_path: Path, monkeypatch: pyt
     finally:
         monkeypatch.undo()
         words.phrases.cache_clear()
-
-
-def test_the_help_page_has_several_lines_with_the_day_on_which_each_was_checked() -> None:
-    national, local = help_view.lines()
-    assert {line.number for line in national} >= {"12355", "12356", "110", "120"}
-    for line in national + local:
-        assert line.checked.year >= 2026
-        assert line.dial
-        assert set(line.name) == set(line.about) == set(words.LANGUAGES)

@@ -68,15 +68,30 @@ def test_administrators_neither_read_nor_decide_about_posts() -> None:
 @pytest.mark.parametrize(
     ("permission", "role"),
     [
-        (Permission.REVIEW_DECIDE, Role.OFFICER),
-        (Permission.DEMANDS_VERIFY, Role.COORDINATOR),
-        (Permission.CASES_EDIT, Role.COORDINATOR),
+        (Permission.REVIEW_CARE, Role.CARE),
+        (Permission.CASES_REVIEW, Role.COORDINATOR),
+        (Permission.CASES_REMARK, Role.PROVINCIAL_OFFICE),
         (Permission.CASES_RESULT, Role.LEAD_UNIT),
         (Permission.INBOX_RECEIVE, Role.PROVINCIAL_OFFICE),
     ],
 )
 def test_each_step_belongs_to_one_role(permission: Permission, role: Role) -> None:
     assert {one for one, may in ROLE_PERMISSIONS.items() if permission in may} == {role}
+
+
+def test_the_operations_team_prepares_what_the_coordination_group_reviews() -> None:
+    for permission in (Permission.DEMANDS_VERIFY, Permission.CASES_EDIT, Permission.CASES_HELP):
+        may = {role for role, permitted in ROLE_PERMISSIONS.items() if permission in permitted}
+        assert may == {Role.OPERATIONS, Role.COORDINATOR}
+
+
+def test_officers_decide_and_those_trained_for_people_in_danger_are_officers() -> None:
+    deciding = {one for one, may in ROLE_PERMISSIONS.items() if Permission.REVIEW_DECIDE in may}
+    assert deciding == {Role.OFFICER, Role.CARE}
+    assert ROLE_PERMISSIONS[Role.CARE] - ROLE_PERMISSIONS[Role.OFFICER] == {
+        Permission.REVIEW_CARE,
+        Permission.INCIDENTS,
+    }
 
 
 def test_no_role_may_write_posts_or_object_in_an_authors_name() -> None:

@@ -140,12 +140,21 @@ def test_a_demand_below_the_limit_is_not_published_and_a_proposed_one_shows_its_
             Demand(**common, state=DemandState.PROPOSED, tenth_author_at=now,
                    proposed_at=now + timedelta(seconds=40))
         )  # fmt: skip
+        session.add(
+            Demand(**common, state=DemandState.CLOSED, tenth_author_at=now - timedelta(days=3),
+                   proposed_at=now, delay_seconds=20.0, delay_posts=7)
+        )  # fmt: skip
     with database.reading() as session:
         figures = openness.report(session, now, now + timedelta(days=1))
 
     assert DemandState.GATHERING not in figures.demands
     assert figures.demands[DemandState.PROPOSED] == 1
-    assert figures.detection_delay.p95 == 40.0
+    assert (figures.detection_delay.n, figures.detection_delay.p50, figures.detection_delay.p95) == (
+        2,
+        20.0,
+        40.0,
+    )
+    assert (figures.detection_delay_posts.n, figures.detection_delay_posts.p95) == (1, 7)
 
 
 def test_what_lies_outside_the_period_is_not_counted(database: Database, now: datetime) -> None:

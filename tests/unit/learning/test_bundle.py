@@ -5,14 +5,16 @@ import orjson
 import pytest
 
 from learning.bundle import SHIPPED, load_bundle
-from learning.manifest import read_manifest
+from learning.manifest import CascadeManifest, read_manifest
 from models.errors import ConfigurationError
 from models.vocabulary import Category
+
+LINEAR = SHIPPED.with_name("linear-2026.11.3")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
+    return Path(shutil.copytree(LINEAR, tmp_path / "bundle"))
 
 
 def change(folder: Path, **members: object) -> None:
@@ -23,12 +25,18 @@ def change(folder: Path, **members: object) -> None:
 def test_the_shipped_bundle_is_what_its_manifest_says() -> None:
     manifest = read_manifest(SHIPPED)
 
-    assert load_bundle().name == manifest.name == "linear-2026.11"
+    assert isinstance(manifest, CascadeManifest)
+    assert load_bundle().name == manifest.name == "cascade-2026.11.2"
+    assert manifest.first.name == load_bundle(LINEAR).name == LINEAR.name
     assert {source.licence for source in manifest.sources}
 
 
+def test_what_ships_is_at_most_forty_megabytes() -> None:
+    assert sum(path.stat().st_size for path in SHIPPED.parent.rglob("*")) <= 40e6
+
+
 def test_the_shipped_bundle_learned_from_no_suite_and_no_non_commercial_set() -> None:
-    for source in read_manifest(SHIPPED).sources:
+    for source in [*read_manifest(SHIPPED).sources, *read_manifest(LINEAR).sources]:
         assert "NC" not in source.licence.split()
         assert "chineseharm" not in source.name.lower()
 
@@ -43,14 +51,14 @@ def test_a_changed_file_is_refused(copy: Path) -> None:
     content[-1] ^= 1
     path.write_bytes(bytes(content))
 
-    with pytest.raises(ConfigurationError, match=r"harms\.npy"):
+    with pytest.raises(ConfigurationError, match=r"manifest\.json:\d+: .*harms\.npy"):
         load_bundle(copy)
 
 
 def test_a_missing_file_is_refused(copy: Path) -> None:
     (copy / "reads.npy").unlink()
 
-    with pytest.raises(ConfigurationError, match=r"reads\.npy"):
+    with pytest.raises(ConfigurationError, match=r"manifest\.json:\d+: .*reads\.npy"):
         load_bundle(copy)
 
 
@@ -58,7 +66,7 @@ def test_another_order_of_labels_is_refused(copy: Path) -> None:
     labels = orjson.loads((copy / "manifest.json").read_bytes())["labels"]
     change(copy, labels=labels | {"harms": [word.value for word in reversed(Category)]})
 
-    with pytest.raises(ConfigurationError, match="labels"):
+    with pytest.raises(ConfigurationError, match=r"manifest\.json:\d+: .*labels"):
         load_bundle(copy)
 
 

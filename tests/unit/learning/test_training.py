@@ -1,10 +1,9 @@
 """Making a bundle from a few invented texts: the same bytes twice, and heads that learned something."""
 
-import gzip
+import tomllib
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pytest
 
 from learning.bundle import load_bundle
@@ -15,105 +14,13 @@ from learning.training.making import make_bundle
 from learning.training.recipe import RECIPES, read_recipe
 from learning.training.sources import Roots
 from models.errors import ConfigurationError
-from models.vocabulary import Category, Domain
-
-RECIPE = """
-name = "tiny"
-seed = 3
-hashing = {harms = {bits = 12, orders = 3}, reads = {bits = 12, orders = 2}, grams = {bits = 16, orders = 3}}
-rarest = {harms = 1, reads = 1}
-[harms]
-penalty = 1.0
-ceiling = 0.8
-[[harms.sources]]
-name = "tiny harms"
-file = "harms.jsonl.gz"
-licence = "CC0"
-use = "harms"
-field = "category"
-calibrates."*" = 1.0
-labels."*" = ["="]
-[[harms.protected]]
-name = "tiny protected"
-file = "protected.jsonl"
-licence = "CC0"
-use = "harms"
-[need]
-penalty = 1.0
-[[need.sources]]
-name = "tiny needs"
-file = "needs.jsonl"
-licence = "CC0"
-use = "need"
-field = "need"
-calibrates."*" = 1.0
-labels.true = ["need"]
-[domain]
-penalty = 1.0
-[[domain.sources]]
-name = "tiny needs"
-file = "needs.jsonl"
-licence = "CC0"
-use = "domain"
-field = "domain"
-calibrates."*" = 1.0
-labels."*" = ["="]
-[tone]
-penalty = 1.0
-[[tone.sources]]
-name = "tiny needs"
-file = "needs.jsonl"
-licence = "CC0"
-use = "tone"
-field = "tone"
-calibrates."*" = 1.0
-labels."*" = ["="]
-[grams]
-dimensions = 8
-vocabulary = 200
-rarest = 1
-window = 3
-weight_scale = 1e-3
-shared = 1
-[[grams.sources]]
-name = "tiny needs"
-file = "needs.jsonl"
-licence = "CC0"
-use = "vectors"
-"""
-
-NUMBERS = "零一二三四五六七八九"
-
-
-def lines(rows: list[dict[str, object]]) -> bytes:
-    return b"".join(orjson.dumps(row) + b"\n" for row in rows)
+from models.vocabulary import Category
+from tests.support.tiny_lessons import RECIPE, write_tiny_lessons
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    words = [one + two for one in NUMBERS for two in NUMBERS[:6]]
-    harms = [{"text": f"加微信买课{word}", "category": "spam"} for word in words[:30]]
-    harms += [{"text": f"图书馆{word}点关门吗", "category": None} for word in words]
-    domains = [domain.value for domain in Domain]
-    tones = ["negative", "neutral", "positive"]
-    needs: list[dict[str, object]] = [
-        {
-            "text": f"{domain}{tone}的事情{word}",
-            "domain": domain,
-            "tone": tone,
-            "need": (place + step) % 2 == 0,
-        }
-        for place, domain in enumerate(domains)
-        for step, tone in enumerate(tones)
-        for word in words[:4]
-    ]
-    folder = tmp_path / "data"
-    folder.mkdir()
-    (folder / "harms.jsonl.gz").write_bytes(gzip.compress(lines(harms)))
-    (folder / "needs.jsonl").write_bytes(lines(needs))
-    (folder / "protected.jsonl").write_bytes(lines([{"text": "吉他社招新，加微信报名"}]))
-    (folder / "tiny.toml").write_text(RECIPE)
-    return folder
+    return write_tiny_lessons(tmp_path)
 
 
 def make(data: Path, out: Path) -> Path:
@@ -137,6 +44,23 @@ def test_what_was_taught_is_found_and_what_was_not_answers_nothing(data: Path, t
 
     assert harms[0, spam] > 0.5 > harms[1, spam]
     assert (harms[:, [place for place in range(len(HARM_COLUMNS)) if place != spam]] == 0).all()
+
+
+def test_heads_that_hear_find_what_was_taught_in_other_characters_of_the_same_sound(
+    data: Path, tmp_path: Path
+) -> None:
+    deaf = load_bundle(make(data, tmp_path / "deaf"))
+    recipe = RECIPE.replace("harms = {bits = 12, orders = 3}", "harms = {bits = 12, orders = 3, heard = 3}")
+    recipe = recipe.replace("ceiling = 0.8", "ceiling = 0.8\nhomophones = {share = 0.3, weight = 0.4}")
+    recipe = recipe.replace('use = "harms"\nfield', 'use = "harms"\nhomophones = true\nfield')
+    (data / "tiny.toml").write_text(recipe)
+    hearing = load_bundle(make(data, tmp_path / "hearing"))
+    spam = HARM_COLUMNS.index(Category.SPAM)
+    respelled = ["家威信麦科七七", "图书管七七典观门马"]
+    found, before = hearing.harms(respelled)[:, spam], deaf.harms(respelled)[:, spam]
+
+    assert found[0] > 0.5 > found[1]
+    assert found[0] - found[1] > before[0] - before[1]
 
 
 def test_no_head_is_surer_of_a_protected_text_than_the_ceiling(data: Path, tmp_path: Path) -> None:
@@ -175,12 +99,22 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, content: str) -> None:
         read_recipe(str(path))
 
 
-def test_every_shipped_recipe_can_be_read_and_reads_no_suite() -> None:
+def test_no_shipped_recipe_reads_a_suite_or_a_set_that_only_judges() -> None:
+    def files(part: object) -> list[str]:
+        if isinstance(part, list):
+            return [file for one in part for file in files(one)]
+        if not isinstance(part, dict):
+            return []
+        own = [part["file"]] if "file" in part else []
+        return own + [file for one in part.values() for file in files(one)]
+
     for path in RECIPES.glob("*.toml"):
-        recipe, _ = read_recipe(path.stem)
-        groups = [recipe.harms, recipe.need, recipe.domain, recipe.tone, recipe.grams]
-        files = [source.file for group in groups for source in group.sources]
-        assert not [file for file in files if "chineseharm" in file or "suite" in file]
+        named = files(tomllib.loads(path.read_text(encoding="utf-8")))
+        assert not [file for file in named if "chineseharm" in file or "suites/" in file or "/test." in file]
+
+
+def test_the_shipped_recipe_of_the_linear_bundle_can_be_read() -> None:
+    assert read_recipe("linear")[0].name == "linear-2026.11.3"
 
 
 def test_the_platt_line_finds_the_line_that_made_the_labels() -> None:

@@ -56,7 +56,7 @@ def together(
         while not screener.calls:
             time.sleep(0.001)
         others = [executor.submit(one, draft) for draft in drafts[1:]]
-        while len(door._waiting) < len(drafts) - 1:
+        while door.waiting < len(drafts) - 1:
             time.sleep(0.001)
         screener.go.set()
         return [future.result() for future in (first, *others)]

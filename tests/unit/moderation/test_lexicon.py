@@ -57,3 +57,30 @@ def test_a_term_is_looked_for_only_in_its_views() -> None:
 
 def test_an_empty_lexicon_finds_nothing() -> None:
     assert list(Lexicon([]).find(fold("加微信"))) == []
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("懂的", "他没有行动的打算"),
+        ("加我", "这个作家我想认识"),
+        ("把她", "醫生把他送回家"),
+        ("爸，", "我们吃肉吧，肉好吃"),
+        ("rizi", "一日之计在于晨"),
+    ],
+)
+def test_two_characters_that_belong_to_a_word_beside_them_are_no_disguise(term: str, text: str) -> None:
+    lexicon = Lexicon([Term(term, frozenset({ViewName.PINYIN}))])
+
+    assert list(lexicon.find(fold(text))) == []
+
+
+@pytest.mark.parametrize(
+    ("term", "text"), [("加我", "需要的佳我"), ("加微", "想要的家微"), ("刷单", "找人刷蛋")]
+)
+def test_two_characters_of_which_one_is_kept_are_a_disguise_elsewhere(term: str, text: str) -> None:
+    lexicon = Lexicon([Term(term, frozenset({ViewName.PINYIN}))])
+
+    assert [text[slice(*fold(text).span(m.view, m.start, m.end))] for m in lexicon.find(fold(text))] == [
+        text[-2:]
+    ]

@@ -102,3 +102,18 @@ def test_initials_are_the_first_letters_of_syllables() -> None:
 
 def test_sentences_end_at_marks_and_lines() -> None:
     assert sentence_bounds("好。不好？！\n完") == [1, 4]
+
+
+@pytest.mark.parametrize("mark", ["*", "_", "·", "^"])
+def test_a_mark_that_parts_no_sentences_goes_from_between_long_stretches_too(mark: str) -> None:
+    assert fold(f"今天的作业写{mark}完了吗同学").squeezed == "今天的作业写完了吗同学"
+
+
+@pytest.mark.parametrize("mark", [" ", "~", "|", "/", "😂"])
+def test_what_may_part_two_sentences_stays_between_long_stretches(mark: str) -> None:
+    assert fold(f"今天的作业写{mark}完了吗同学").squeezed == f"今天的作业写{mark}完了吗同学"
+
+
+@pytest.mark.parametrize("text", ["V。X", "wei！xin"])
+def test_the_messenger_is_not_read_across_the_end_of_a_sentence(text: str) -> None:
+    assert fold(text).joined == fold(text).plain

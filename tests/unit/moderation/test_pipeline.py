@@ -50,8 +50,8 @@ def test_without_a_bundle_rules_still_run_and_everything_is_held(tmp_path: Path)
 
 
 def test_a_sure_classifier_holds_and_says_how_sure_it_is(tmp_path: Path) -> None:
-    sure = WrittenBundle({"一段话": {Category.HATE: 1.0}})
-    (outcome,) = screener(tmp_path, sure).screen(["一段话"])
+    sure = WrittenBundle({"这是一段不短的坏话呀": {Category.HATE: 1.0}})
+    (outcome,) = screener(tmp_path, sure).screen(["这是一段不短的坏话呀"])
 
     assert (outcome.verdict, outcome.category) == (Verdict.HOLD, Category.HATE)
     assert [(reason.source, reason.probability) for reason in outcome.reasons] == [
@@ -60,8 +60,8 @@ def test_a_sure_classifier_holds_and_says_how_sure_it_is(tmp_path: Path) -> None
 
 
 def test_a_disguise_never_makes_a_post_look_better(tmp_path: Path) -> None:
-    bundle = WrittenBundle({"这是一段坏话": {Category.HATE: 1.0}})
-    (outcome,) = screener(tmp_path, bundle).screen(["这*是*一*段*坏*话"])
+    bundle = WrittenBundle({"这是一段不短的坏话呀": {Category.HATE: 1.0}})
+    (outcome,) = screener(tmp_path, bundle).screen(["这*是*一*段*不*短*的*坏*话*呀"])
 
     assert outcome.verdict is Verdict.HOLD
     assert outcome.probabilities[Category.HATE] == 1.0

@@ -7,7 +7,7 @@ import yaml
 from models.errors import CharterViolation, ConfigurationError, TingjianError
 from models.vocabulary import CLAUSES, Category, Verdict
 from moderation.normalise import ViewName
-from moderation.policy import Evidence, decide, load_policy
+from moderation.policy import Band, Evidence, decide, load_policy
 from moderation.rules import Group, Hit, Rule, RuleAction
 from moderation.settings import SHIPPED_POLICY
 
@@ -82,6 +82,24 @@ def test_a_signal_lends_a_probability_no_weight_on_a_post_that_talks_about_words
     assert decide(quoting, POLICY).verdict is Verdict.PUBLISH
 
 
+def test_who_gathers_people_neither_sells_nor_exposes_by_probability_alone() -> None:
+    sure = {Category.SPAM: 1.0}
+
+    assert decide(Evidence([], sure), POLICY).verdict is Verdict.HOLD
+    assert decide(Evidence([], sure, gathers=True), POLICY).verdict is Verdict.PUBLISH
+    assert decide(Evidence([hit(Category.SPAM)], sure, gathers=True), POLICY).verdict is Verdict.HOLD
+    assert decide(Evidence([], {Category.DOXXING: 1.0}, gathers=True), POLICY).verdict is Verdict.PUBLISH
+    assert decide(Evidence([], {Category.SCAM: 1.0}, gathers=True), POLICY).verdict is Verdict.HOLD
+
+
+def test_a_very_short_post_needs_a_signal_beside_a_probability() -> None:
+    sure, signal = {Category.HARASSMENT: 1.0}, hit(Category.HARASSMENT, RuleAction.SIGNAL)
+
+    assert decide(Evidence([], sure, little=True), POLICY).verdict is Verdict.PUBLISH
+    assert decide(Evidence([signal], sure, little=True), POLICY).verdict is Verdict.HOLD
+    assert decide(Evidence([], {Category.SELF_HARM: 1.0}, little=True), POLICY).verdict is Verdict.REFER
+
+
 def test_a_person_in_danger_is_referred_however_the_post_is_written() -> None:
     assert decide(Evidence([], {Category.SELF_HARM: 1.0}, about_words=True), POLICY).verdict is Verdict.REFER
 
@@ -115,7 +133,7 @@ def bands(**given: Any) -> dict[str, Any]:
         ({"level": 0.9}, CharterViolation),
         ({"signals": 1}, CharterViolation),
         ({"proven": [{"rule": "x", "lower_bound": 0.9, "measured_on": "y"}]}, CharterViolation),
-        ({"bands": bands(spam={"review": 0.3, "with_signal": 0.2})}, ConfigurationError),
+        ({"bands": bands(spam={"review": 0.3, "with_signal": 0.1})}, ConfigurationError),
         ({"bands": bands(spam={"review": 0.6, "with_signal": 0.9})}, ConfigurationError),
         ({"bands": bands(spam={"review": 0.9})}, ConfigurationError),
         ({"bands": {"spam": {"review": 0.9, "with_signal": 0.6}}}, ConfigurationError),
@@ -133,3 +151,10 @@ def test_a_policy_that_would_undo_a_bound_is_refused(
 def test_a_policy_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError):
         load_policy(tmp_path / "nothing.yaml")
+
+
+def test_a_probability_alone_may_hold_no_lower_than_beside_a_signal() -> None:
+    assert Band(0.4, 0.2).review == 0.4
+    for review, with_signal in ((0.39, 0.3), (0.5, 0.19)):
+        with pytest.raises(ValueError, match=r"review >= 0\.4"):
+            Band(review, with_signal)

@@ -33,6 +33,7 @@ SUITE = (ProtectedText("T-1", "学校食堂又涨价了，大家一起联名", "
         ({"detectors": ["opinion"]}, ConfigurationError, "there is no detector opinion"),
         ({"detectors": ["phone:boss"]}, ConfigurationError, "there is no detector phone:boss"),
         ({"views": ["sideways"]}, ConfigurationError, "views"),
+        ({"pattern_views": ["pinyin"]}, ConfigurationError, "a pattern is looked for in"),
         ({"window": -1}, ConfigurationError, "number of letters"),
         ({"tests": {"miss": ["x"]}}, ConfigurationError, "at least one text that it must hit"),
         ({"rationale": " "}, ConfigurationError, "rationale is missing"),

@@ -107,3 +107,25 @@ def test_spans_show_the_disguise_in_the_authors_own_characters(tmp_path: Path) -
 
 def test_spans_that_touch_are_one() -> None:
     assert merged([(4, 6), (0, 2), (2, 3), (5, 9)]) == ((0, 3), (4, 9))
+
+
+def test_a_pattern_is_looked_for_through_disguises(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"any": None, "patterns": ["看.{0,2}福利"]}
+
+    assert passages(tmp_path, "看 一 下 福 利", **given) == ["看 一 下 福 利"]
+    assert passages(tmp_path, "看个福*利", **given) == ["看个福*利"]
+    assert passages(tmp_path, "看看礻畐利", **given) == ["看看礻畐利"]
+
+
+def test_a_pattern_that_names_the_plain_view_is_looked_for_there_only(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"any": None, "patterns": ["看.{0,2}福利"], "pattern_views": ["plain"]}
+
+    assert passages(tmp_path, "看个福利", **given) == ["看个福利"]
+    assert passages(tmp_path, "看个福*利", **given) == []
+
+
+def test_a_quotation_of_several_sentences_is_excused_as_a_whole(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"any": ["招代理"], "unless": ["re:“[^”]*”"]}
+
+    assert passages(tmp_path, "有人发“缺钱？招代理了”，管管", **given) == []
+    assert passages(tmp_path, "有人发“缺钱？来”。招代理了", **given) == ["招代理"]

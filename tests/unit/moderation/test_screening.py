@@ -11,7 +11,7 @@ from models.post import Post
 from models.review import ReviewTask, Statement
 from models.screening import Screening
 from models.vocabulary import Action, Category, DemandState, Domain, PostState, TaskState, Topic, Verdict
-from moderation import queue, review
+from moderation import leases, review
 from moderation.screening import rescreen
 from tests.support import posting
 from tests.support.posting import OFFICER, send
@@ -113,7 +113,7 @@ def test_a_milder_rule_gives_a_post_back_and_tells_the_platform(database: Databa
 def test_screening_again_leaves_alone_what_a_person_decided(database: Database, now: datetime) -> None:
     send(database, now, text="加薇")
     with database.transaction() as session:
-        task = queue.next_task(session, ["gd"], OFFICER, now=now)
+        task = leases.next_task(session, ["gd"], OFFICER, now=now)
         review.decide(
             session, task.task.id, OFFICER, Action.PUBLISH, version=task.task.version, scope=["gd"], now=now
         )

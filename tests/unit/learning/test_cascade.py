@@ -1,0 +1,139 @@
+"""A tiny cascade, made from invented texts from beginning to end: it learns, and it keeps its contract."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from learning.bundle import load_bundle
+from learning.cascade import CascadeBundle
+from learning.encoder import HARM_COLUMNS
+from learning.manifest import MANIFEST
+from learning.training.encoding import make_cascade
+from learning.training.making import make_bundle
+from learning.training.recipe import read_cascade_recipe, read_recipe
+from learning.training.sources import Roots
+from models.errors import ConfigurationError
+from models.vocabulary import Category
+from tests.support.tiny_lessons import write_tiny_lessons
+
+RECIPE = """
+kind = "cascade"
+name = "tiny-cascade"
+seed = 5
+lessons = "tiny"
+missed = 0.01
+ceiling = 0.8
+share = [1.0, 1.0]
+[pretraining]
+width = 32
+layers = 1
+attention = 2
+inner = 64
+minutes = 0.02
+pace = 1e-3
+[[pretraining.streams]]
+name = "tiny needs"
+root = "data"
+file = "needs.jsonl"
+licence = "CC0"
+times = 8
+[tuning]
+parts = 2
+teachers = 2
+teacher_epochs = 6
+epochs = 8
+minutes = 0
+soft = 0.3
+vector = 16
+pairs = "needs.jsonl"
+pairs_field = "domain"
+[tuning.readings]
+"""
+# Torch warns about its own parts while it is imported and while it writes a graph.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
+)
+
+SPAM = HARM_COLUMNS.index(Category.SPAM)
+
+
+@dataclass(frozen=True)
+class Made:
+    folder: Path
+    told: list[str]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    place = tmp_path_factory.mktemp("cascade")
+    texts = write_tiny_lessons(place)
+    (texts / "cascade.toml").write_text(RECIPE)
+    lessons, sha256 = read_recipe(str(texts / "tiny.toml"))
+    roots = Roots(data=texts, corpus=texts, texts=texts)
+    make_bundle(lessons, sha256, roots, place / "tiny", lambda _: None)
+    recipe, sha256 = read_cascade_recipe(str(texts / "cascade.toml"))
+    told: list[str] = []
+    make_cascade(
+        recipe,
+        sha256,
+        lessons,
+        place / "tiny",
+        roots=roots,
+        work=place / "work",
+        out=place / "tiny-cascade",
+        tell=told.append,
+    )
+    return Made(place / "tiny-cascade", told)
+
+
+def test_both_stages_together_find_what_was_taught(made: Made) -> None:
+    bundle = load_bundle(made.folder)
+    harms = bundle.harms(["加微信买课七七", "图书馆七七点关门吗"])
+
+    assert harms[0, SPAM] > 0.5 > harms[1, SPAM]
+
+
+def test_plain_texts_are_settled_without_the_encoder(made: Made) -> None:
+    bundle = load_bundle(made.folder)
+    assert isinstance(bundle, CascadeBundle)
+    texts = ["加微信买课七七", "图书馆七七点关门吗"]
+    never = replace(bundle, plain=np.full_like(bundle.plain, np.inf))
+    always = replace(bundle, plain=np.full_like(bundle.plain, -np.inf))
+
+    assert np.array_equal(never.harms(texts), bundle.first.harms(texts))
+    assert not np.allclose(always.harms(texts), bundle.first.harms(texts))
+
+
+def test_a_text_is_read_the_same_in_every_company(made: Made) -> None:
+    bundle = load_bundle(made.folder)
+    texts = ["加微信买课七七", "长" * 700, "", "图书馆七七点关门吗"] * 5
+    together = bundle.encode(texts)
+
+    alone = np.concatenate([bundle.encode([text]) for text in texts])
+    assert np.allclose(together, alone, atol=1e-5)
+    assert np.allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-4)
+
+
+def test_a_cascade_whose_first_stage_was_replaced_is_refused(made: Made, tmp_path: Path) -> None:
+    for name in ("tiny", "tiny-cascade"):
+        shutil.copytree(made.folder.parent / name, tmp_path / name)
+    manifest = tmp_path / "tiny" / MANIFEST
+    manifest.write_bytes(manifest.read_bytes() + b"\n")
+
+    with pytest.raises(ConfigurationError, match="not the one this cascade was made with"):
+        load_bundle(tmp_path / "tiny-cascade")
+
+
+def test_a_graph_that_differs_by_one_bit_is_refused(made: Made, tmp_path: Path) -> None:
+    for name in ("tiny", "tiny-cascade"):
+        shutil.copytree(made.folder.parent / name, tmp_path / name)
+    graph = tmp_path / "tiny-cascade" / "encoder.onnx"
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(bytes(content))
+
+    with pytest.raises(ConfigurationError, match="differs from its hash"):
+        load_bundle(tmp_path / "tiny-cascade")
