@@ -21,10 +21,11 @@ from learning.bundle import Bundle
 from models.errors import CharterViolation
 from models.vocabulary import CLAUSES, Category, ReasonSource, Verdict
 from moderation.context import gathers, says_little, talks_about_words
+from moderation.door import activate
 from moderation.normalise import Folded, fold
 from moderation.policy import Evidence, Policy, decide, load_policy
 from moderation.protected import Breach, ProtectedText, described, load_suite
-from moderation.rulebook import Rulebook, activate, read_rulebook
+from moderation.rulebook import Rulebook, read_rulebook
 from moderation.rules import Hit, Rule, Span
 from moderation.settings import SHIPPED_RULEBOOKS, SHIPPED_SUITE, ModerationSettings
 

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from models.errors import TingjianError
+from moderation.door import breaches, failing_tests
 from moderation.policy import load_policy
 from moderation.protected import described, load_suite
-from moderation.rulebook import Rulebook, breaches, failing_tests, read_rulebook
+from moderation.rulebook import Rulebook, read_rulebook
 from moderation.settings import SHIPPED_POLICY, SHIPPED_RULEBOOKS, SHIPPED_SUITE
 
 app = typer.Typer(help="Check, list and change the rules.", no_args_is_help=True)

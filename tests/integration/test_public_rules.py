@@ -7,9 +7,10 @@ import pytest
 
 from models.database import Database
 from models.errors import CharterViolation
+from moderation.door import activate
 from moderation.pipeline import Screener
 from moderation.policy import load_policy
-from moderation.rulebook import activate, read_rulebook
+from moderation.rulebook import read_rulebook
 from moderation.settings import SHIPPED_POLICY
 from tests.support.rulebooks import rule, rulebook, write_pack
 from tests.support.services import client_of, make_service

@@ -21,10 +21,11 @@ from moderation.behaviour import (
     is_conspicuous,
     sells,
 )
+from moderation.door import failing_tests
 from moderation.normalise import fold
 from moderation.policy import Evidence, decide, load_policy
 from moderation.protected import load_suite
-from moderation.rulebook import Rulebook, failing_tests, read_rulebook
+from moderation.rulebook import Rulebook, read_rulebook
 from moderation.settings import SHIPPED_POLICY, SHIPPED_RULEBOOKS, SHIPPED_SUITE
 from tests.support.rulebooks import rule, rulebook
 

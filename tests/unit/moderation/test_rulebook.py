@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 
 from models.errors import CharterViolation, ConfigurationError, TingjianError
+from moderation.door import activate, breaches, failing_tests
 from moderation.normalise import fold
 from moderation.policy import load_policy
 from moderation.protected import ProtectedText, load_suite
-from moderation.rulebook import activate, breaches, failing_tests, read_rulebook
+from moderation.rulebook import read_rulebook
 from moderation.rules import RuleAction
 from moderation.settings import SHIPPED_POLICY, SHIPPED_RULEBOOKS, SHIPPED_SUITE
 from tests.support.rulebooks import rule, rulebook, write_pack

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from models.vocabulary import CLAUSES, Category
+from moderation.door import activate, failing_tests
 from moderation.normalise import fold
 from moderation.policy import load_policy
 from moderation.protected import load_suite
-from moderation.rulebook import Rulebook, activate, failing_tests, read_rulebook
+from moderation.rulebook import Rulebook, read_rulebook
 from moderation.rules import RuleAction
 from moderation.settings import SHIPPED_RULEBOOKS, SHIPPED_SUITE, ModerationSettings
 
