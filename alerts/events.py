@@ -51,27 +51,17 @@ FOUND: Final = "由系统从已发布的帖子中汇集，达到人数要求后�
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
-    """One example as it went up, and whether an officer put it into other words."""
-
-    text: str
-    paraphrased: bool
-
-
-@dataclass(frozen=True, slots=True)
 class EventCard:
-    """One event with its reports and its record, for whoever may see it."""
+    """One event with its reports and its record, for whoever may see it.
+
+    `examples` are by report, in an officer's words.
+    """
 
     event: Event
     reports: list[Report]
-    quoted: dict[str, list[Quoted]]
+    examples: dict[str, list[str]]
     record: list[DisposalEntry]
     open_steps: list[Step]
-
-    @property
-    def examples(self) -> dict[str, list[str]]:
-        """The texts of the examples by report."""
-        return {report: [one.text for one in quoted] for report, quoted in self.quoted.items()}
 
 
 def _words(text: str, field: str, *, limit: int = TEXT) -> str:
@@ -117,10 +107,8 @@ def verify_demand(
         The officer's correction of what the machine proposed.
     version
         The version of the demand that the officer saw, if the caller knows it.
-    examples
-        Posts to quote, redacted; None lets the service choose, an empty list quotes nothing.
-    paraphrases
-        By post, an officer's own words in place of the post's.
+    examples, paraphrases
+        Posts to tell of, and the actor's own words for each; without words nothing is told.
 
     Raises
     ------
@@ -337,7 +325,9 @@ def _in_scope(column: Any, scope: Sequence[str]) -> Any:  # noqa: ANN401 - any m
 
 
 def event_card(session: Session, event_id: str) -> EventCard:
-    """Return one event with its reports, redacted examples and disposal record.
+    """Return one event with its reports, their examples and its disposal record.
+
+    An example that nobody paraphrased, from before this was asked for, is shown to nobody.
 
     Raises
     ------
@@ -350,16 +340,16 @@ def event_card(session: Session, event_id: str) -> EventCard:
     reports = list(
         session.exec(select(Report).where(col(Report.event_id) == event_id).order_by(col(Report.sequence)))
     )
-    quoted: dict[str, list[Quoted]] = {report.id: [] for report in reports}
+    examples: dict[str, list[str]] = {report.id: [] for report in reports}
     for row in session.exec(
         select(ReportExample)
-        .where(col(ReportExample.report_id).in_(list(quoted)))
+        .where(col(ReportExample.report_id).in_(list(examples)), col(ReportExample.paraphrased).is_(True))
         .order_by(col(ReportExample.id))
     ):
         if row.text:
-            quoted[row.report_id].append(Quoted(row.text, row.paraphrased))
+            examples[row.report_id].append(row.text)
     return EventCard(
-        event, reports, quoted, disposal.record_of(session, event_id), lifecycle.open_steps(event.state)
+        event, reports, examples, disposal.record_of(session, event_id), lifecycle.open_steps(event.state)
     )
 
 

@@ -28,7 +28,7 @@ RECEIVED: Final = "上报已签收。"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One opened report: figures, redacted examples and the disposal record so far."""
+    """One opened report: figures, examples in an officer's words, and the disposal record so far."""
 
     item: InboxItem
     event: Event
@@ -123,7 +123,7 @@ def open_item(
     report = session.get_one(Report, item.report_id)
     texts = session.exec(
         select(ReportExample.text)
-        .where(col(ReportExample.report_id) == report.id)
+        .where(col(ReportExample.report_id) == report.id, col(ReportExample.paraphrased).is_(True))
         .order_by(col(ReportExample.id))
     ).all()
     return Letter(

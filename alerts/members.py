@@ -1,9 +1,11 @@
 """The posts of a demand, as verification, counting and examples read them from the records.
 
 Only published posts count: a post that was removed, held, referred or deleted meanwhile does not.
-Nothing here leaves the room: `disclosure` counts it, `redaction` cleans it.
+Nothing here leaves the room: `disclosure` counts it, `redaction` cleans it, and of a post's words nothing
+goes up but what an officer says in their own (`chosen_examples`).
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,11 +53,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One redacted example and the post it is from."""
+    """What one post says, and which post it is: as an officer may read it, or as they put it."""
 
     post_id: str
     text: str
-    paraphrased: bool = False
 
 
 def members_of(session: Session, demand_id: str) -> list[Member]:
@@ -140,24 +141,25 @@ def chosen_examples(
     chosen: Sequence[str] | None,
     paraphrases: Mapping[str, str],
 ) -> list[Example]:
-    """Return up to five redacted examples, each of another author.
+    """Return up to five examples in an officer's own words, each of another author.
 
-    An officer's paraphrase stands in place of the post's own words, and is redacted as they are; it must
-    not repeat them.
+    A post is quoted to nobody: an officer says in other words what it asks, and those are redacted besides.
 
-    `chosen` are an officer's posts; None lets the service choose, and then only among short posts
-    in which nothing had to be taken out.
+    Parameters
+    ----------
+    chosen
+        The posts to be told of; None for those that have a paraphrase.
+    paraphrases
+        By post, the officer's words.
 
     Raises
     ------
     InvalidInput
-        If there are more than five, two of one author, or one that is not a post of the demand; if a
-        paraphrase is of no example, or repeats the post.
+        If there are more than five, two of one author, or one that is not a post of the demand; if one has
+        no paraphrase, or one that repeats the post; if a paraphrase is of no example.
     """
-    if chosen is None and paraphrases:
-        chosen = list(paraphrases)
     if chosen is None:
-        return _automatic(members, texts_of(session, members))
+        chosen = list(paraphrases)
     if len(chosen) > EXAMPLES or len(set(chosen)) != len(chosen):
         raise InvalidInput(f"at most {EXAMPLES} different examples", code="examples", field="/examples")
     known = {member.post_id: member for member in members}
@@ -170,25 +172,32 @@ def chosen_examples(
         raise InvalidInput("a paraphrase is of no example", code="examples", field="/paraphrases")
     texts = texts_of(session, picked)
     return [
-        _example(member.post_id, texts[member.post_id], paraphrases.get(member.post_id))
+        _example(member.post_id, texts[member.post_id], paraphrases.get(member.post_id, ""))
         for member in picked
         if member.post_id in texts
     ]
 
 
-def _example(post_id: str, text: str, paraphrase: str | None) -> Example:
-    if paraphrase is None or not paraphrase.strip():
-        return Example(post_id, redact(text)[:EXAMPLE_LENGTH])
+def _example(post_id: str, text: str, paraphrase: str) -> Example:
+    if not paraphrase.strip():
+        raise InvalidInput(
+            "an example goes up in an officer's words alone",
+            code="not_paraphrased",
+            field=f"/paraphrases/{post_id}",
+        )
     if repeats(paraphrase, text):
         raise InvalidInput(
             "the paraphrase repeats the post", code="paraphrase_repeats", field=f"/paraphrases/{post_id}"
         )
-    return Example(post_id, redact(paraphrase)[:EXAMPLE_LENGTH], paraphrased=True)
+    return Example(post_id, redact(paraphrase)[:EXAMPLE_LENGTH])
 
 
 def repeats(words: str, text: str) -> bool:
-    """Return whether words repeat twelve characters of a text, or the whole of a shorter one."""
-    said, written = "".join(words.split()), "".join(text.split())
+    """Return whether words repeat twelve characters of a text, or the whole of a shorter one.
+
+    Only letters and digits count, in normal form: other punctuation or width makes no other words.
+    """
+    said, written = _bare(words), _bare(text)
     length = min(QUOTE, len(written))
     if length == 0:
         return False
@@ -196,7 +205,16 @@ def repeats(words: str, text: str) -> bool:
     return any(said[start : start + length] in parts for start in range(len(said) - length + 1))
 
 
-def _automatic(members: Sequence[Member], texts: dict[str, str]) -> list[Example]:
+def _bare(text: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKC", text).casefold() if one.isalnum())
+
+
+def proposed_examples(session: Session, members: Sequence[Member]) -> list[Example]:
+    """Return up to five typical posts, redacted, for an officer of the place to put into other words.
+
+    Each is of another author, short, and one in which nothing had to be taken out. None of this goes up.
+    """
+    texts = texts_of(session, members)
     found: dict[str, Example] = {}
     for member in sorted(members, key=lambda one: (-one.probability, one.post_id)):
         text = texts.get(member.post_id, "")

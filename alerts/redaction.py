@@ -5,9 +5,10 @@ card, however they are spaced or written), number plates, student numbers, dormi
 names after set phrases and before titles. It would rather take out too much: an example shows
 what is asked, not who asks.
 
-Refuses: nothing; what cannot be recognised is why an officer looks before a report goes up.
+Refuses: nothing; what cannot be recognised is why an officer puts an example into their own words before a
+report goes up.
 
-Neighbours: `events` stores the redacted text beside the report and never in it. Pure.
+Neighbours: `members` redacts those words too; they stand beside the report and never in it. Pure.
 """
 
 import re

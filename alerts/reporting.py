@@ -1,9 +1,10 @@
 """Report an event up: the figures that `disclosure` allows, to each level above; and tell the platforms.
 
 Charter, 5: a report carries needs and no people. The figures are all that goes out; examples stand in rows
-of their own, redacted, and in no message.
+of their own, in an officer's words, and in no message.
 
-Refuses: a first report about fewer than k people, but for immediate danger; a report in which nothing is new.
+Refuses: a first report about fewer than k people, but for immediate danger; a report in which nothing is
+new; an example in a post's own words.
 
 Neighbours: `events` and `incidents` say when; `members` reads the posts; `inbox` shows the report.
 """
@@ -77,7 +78,7 @@ def report_up(
     Parameters
     ----------
     examples, paraphrases
-        Posts to quote, redacted, and an officer's own words in place of some of them.
+        Posts to tell of, and the actor's own words for each of them. Without words nothing is told.
 
     Raises
     ------
@@ -85,6 +86,8 @@ def report_up(
         If nothing is new, or the event is closed.
     CharterViolation
         If the first report would be about fewer than k people.
+    InvalidInput
+        If an example is not paraphrased, or its paraphrase repeats the post.
     """
     event = disposal.locked(session, event_id, actor)
     state = lifecycle.after(event.state, Step.REPORT_UP)
@@ -105,13 +108,16 @@ def report_up(
     )
     session.add(report)
     session.flush()
-    for example in () if event.immediate else chosen_examples(session, members, examples, paraphrases):
+    told = [] if event.immediate else chosen_examples(session, members, examples, paraphrases)
+    for example in told:
         session.add(
             ReportExample(
                 report_id=report.id,
                 post_id=example.post_id,
                 text=example.text,
-                paraphrased=example.paraphrased,
+                paraphrased=True,
+                paraphrased_by=actor.account_id,
+                paraphrased_at=now,
             )
         )
     offices = ancestors(event.organisation)[1:] or [event.organisation]
@@ -132,7 +138,12 @@ def report_up(
         REPORTED,
         actor=actor,
         now=now,
-        details={"report": report.id, "sequence": report.sequence, "offices": offices},
+        details={
+            "report": report.id,
+            "sequence": report.sequence,
+            "offices": offices,
+            "paraphrased": len(told),
+        },
     )
     tell_offices(
         session,

@@ -1,8 +1,9 @@
 """What is worked out in a case: who handles it, what the author consents to, who was told, what was attached.
 
 Nothing here names a person but `CaseConsent.value`, which is sealed, and empty again once the author
-takes the consent back. A rating is bound to nobody: `ballot` is a keyed hash that holds for one case and
-one round, so that ratings of two cases cannot be laid side by side.
+takes the consent back, or once the case has been archived for long enough (`alerts/forgetting.py`). A
+rating is bound to nobody: `ballot` is a keyed hash that holds for one case and one round, so that ratings
+of two cases cannot be laid side by side.
 
 Neighbours: `event` has the case, its form and its record; `alerts` works on all of them.
 """
@@ -37,6 +38,7 @@ class CaseConsent(Record, table=True):
     """An author's word on passing one thing on: asked for, given in these very words, taken back.
 
     `token_hash` is the hash of the secret in the author's link, the same for all that was asked together.
+    `forgotten_at` is when the value was emptied because nobody needs it any more.
     """
 
     __table_args__ = (
@@ -54,6 +56,7 @@ class CaseConsent(Record, table=True):
     value: str | None = body(nullable=True)
     given_at: datetime | None = moment(nullable=True)
     revoked_at: datetime | None = moment(nullable=True)
+    forgotten_at: datetime | None = moment(nullable=True)
 
 
 class CaseTelling(Record, table=True):

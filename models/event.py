@@ -49,7 +49,9 @@ class Report(Record, table=True):
 class ReportExample(Record, table=True):
     """A redacted example in a report. It stands apart so that a deletion can reach it.
 
-    `paraphrased` means that an officer put it into other words, so that nobody finds it by searching.
+    `paraphrased` means that an officer put it into other words, so that nobody finds it by searching, and
+    nothing else leaves the place; `paraphrased_by` is that officer's account. Rows from before these two
+    columns have neither, and those that were not paraphrased are shown to nobody any more.
     """
 
     __table_args__ = (sa.Index("ix_report_example_post", "post_id"),)
@@ -58,6 +60,8 @@ class ReportExample(Record, table=True):
     post_id: str = Field(foreign_key="post.id", max_length=32)
     text: str | None = body(nullable=True)
     paraphrased: bool = Field(default=False, sa_column_kwargs={"server_default": sa.text("false")})
+    paraphrased_by: str | None = Field(default=None, max_length=32)
+    paraphrased_at: datetime | None = moment(nullable=True)
 
 
 class DisposalEntry(Record, table=True):

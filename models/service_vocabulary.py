@@ -124,3 +124,12 @@ class BookingState(StrEnum):
     def holds_a_seat(self) -> bool:
         """Whether it takes one of the slot's places."""
         return self not in {BookingState.DECLINED, BookingState.CANCELLED}
+
+
+class SignUpState(StrEnum):
+    """How far a sign-up to a station's activity has come."""
+
+    SIGNED_UP = "signed_up"
+    CANCELLED = "cancelled"
+    CAME = "came"
+    MISSED = "missed"

@@ -1,4 +1,6 @@
-"""Service stations 线下服务站: what they are, their slots, bookings by code and never by name, and referrals.
+"""Service stations 线下服务站: what they are, their slots, bookings, activities, and referrals.
+
+Who books or signs up is known by a code and never by a name.
 
 A slot's places are counted in the slot's own row, and the database refuses more than its capacity: two
 bookings that race for the last place cannot both have it.
@@ -11,7 +13,7 @@ from sqlmodel import Field, UniqueConstraint
 
 from models.base import Record, body, document, moment, word
 from models.organisation import place_in_tree
-from models.service_vocabulary import BookingState
+from models.service_vocabulary import BookingState, SignUpState
 
 
 class Station(Record, table=True):
@@ -93,6 +95,48 @@ class Booking(Record, table=True):
     answer: str = body()
     result: str = body()
     result_at: datetime | None = moment(nullable=True)
+    rating: int | None = None
+    rated_at: datetime | None = moment(nullable=True)
+    version: int = 1
+
+
+class StationActivity(Record, table=True):
+    """One activity of a station: when, where, and for how many. `taken` are the places that are gone."""
+
+    __tablename__ = "station_activity"
+    __table_args__ = (
+        sa.CheckConstraint("taken >= 0 AND taken <= capacity", name="ck_station_activity_room"),
+        sa.Index("ix_station_activity_station", "station_id", "starts_at"),
+        sa.Index("ix_station_activity_place", "organisation", "starts_at"),
+    )
+
+    station_id: str = Field(foreign_key="station.id", max_length=32)
+    organisation: str = place_in_tree(index=False)
+    title: str = Field(max_length=120)
+    place: str = Field(max_length=200)
+    starts_at: datetime = moment()
+    ends_at: datetime = moment()
+    capacity: int
+    taken: int = 0
+    made_by: str = Field(max_length=120)
+    made_at: datetime = moment()
+    cancelled_at: datetime | None = moment(nullable=True)
+    version: int = 1
+
+
+class ActivitySignUp(Record, table=True):
+    """One place at an activity. `key` is the platform's own word for it; who comes shows `code`."""
+
+    __tablename__ = "activity_sign_up"
+    __table_args__ = (UniqueConstraint("activity_id", "source", "key"),)
+
+    activity_id: str = Field(foreign_key="station_activity.id", max_length=32)
+    source: str = Field(max_length=64)
+    key: str = Field(max_length=120)
+    code: str = Field(max_length=12)
+    state: SignUpState = word(SignUpState, default=SignUpState.SIGNED_UP)
+    signed_up_at: datetime = moment()
+    settled_at: datetime | None = moment(nullable=True)
     rating: int | None = None
     rated_at: datetime | None = moment(nullable=True)
     version: int = 1

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from alerts import events
 from alerts.actor import Actor
 from alerts.disclosure import release, rounded_down
-from alerts.members import Member, author_count, members_of, texts_of
+from alerts.members import Member, author_count, members_of, proposed_examples, texts_of
 from alerts.redaction import redact
 from api.console import page, words
 from api.console.names import organisation_names
@@ -27,7 +27,7 @@ from api.security import Permission, Principal, allows, scopes
 from models import audit
 from models.demand import Demand, DemandMember
 from models.errors import TingjianError
-from models.event import Event, Report, ReportExample
+from models.event import Event, Report
 from models.threshold import threshold_for
 from models.vocabulary import DemandState, Domain
 from sentiment import trends
@@ -46,10 +46,7 @@ class Preview:
     """What would go up, or the key of why nothing can."""
 
     figures: dict[str, Any] | None
-    examples: list[str]
     problem: str | None
-    quoted: tuple[str, ...] = ()
-    """The post behind each example, so that an officer may put it into other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +188,9 @@ def preview(session: Session, demand: Demand, principal: Principal, now: datetim
             session, demand.id, actor_for(principal, Permission.DEMANDS_VERIFY), now=now, note="preview"
         )
         report = session.exec(select(Report).where(col(Report.event_id) == event.id)).one()
-        shown = session.exec(
-            select(ReportExample)
-            .where(col(ReportExample.report_id) == report.id, col(ReportExample.text).is_not(None))
-            .order_by(col(ReportExample.id))
-        ).all()
-        texts = [one.text or "" for one in shown]
-        return Preview(dict(report.figures), texts, None, tuple(one.post_id for one in shown))
+        return Preview(dict(report.figures), None)
     except TingjianError as error:
-        return Preview(None, [], f"error.{error.problem_code}")
+        return Preview(None, f"error.{error.problem_code}")
     finally:
         attempt.rollback()
         session.refresh(demand)
@@ -281,6 +272,7 @@ def show(
         else None,
         against=against,
         preview=preview(session, demand, principal, now) if may_verify else None,
+        proposed=proposed_examples(session, within) if may_verify and reads else [],
         domains=[domain for domain in Domain if domain is not Domain.NONE],
         names=names,
     )

@@ -54,8 +54,7 @@ def report_out(report: Report, card: EventCard) -> ReportOut:
         sequence=report.sequence,
         reported_at=report.reported_at,
         figures=report.figures,
-        examples=[example.text for example in card.quoted[report.id]],
-        paraphrased=[example.paraphrased for example in card.quoted[report.id]],
+        examples=card.examples[report.id],
     )
 
 

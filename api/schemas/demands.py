@@ -42,7 +42,7 @@ class DemandOut(Out):
 
 
 class VerifyBody(Body):
-    """An officer's word that a demand is real. No `examples` lets the service choose; [] quotes nothing."""
+    """An officer's word that a demand is real; `paraphrases` are examples by post, in the officer's words."""
 
     note: Text
     title: str | None = Field(default=None, min_length=1, max_length=120)

@@ -40,14 +40,13 @@ class EntryOut(Out):
 
 
 class ReportOut(BaseModel):
-    """One report: its figures, and beside them the redacted examples."""
+    """One report: its figures, and beside them the examples in an officer's words."""
 
     id: str
     sequence: int
     reported_at: datetime
     figures: dict[str, Any]
     examples: list[str]
-    paraphrased: list[bool] = Field(description="Whether an officer put each example into other words.")
 
 
 class EventCardOut(BaseModel):
@@ -63,7 +62,7 @@ class EventCardOut(BaseModel):
 
 
 class ReportBody(Body):
-    """Report up. No `examples` lets the service choose; [] quotes nothing; `paraphrases` are by post."""
+    """Report up. `paraphrases` are the officer's own words by post; each of `examples` needs one."""
 
     examples: list[Identifier] | None = Field(default=None, max_length=5)
     paraphrases: dict[Identifier, str] = Field(default_factory=dict, max_length=5)

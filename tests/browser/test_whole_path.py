@@ -110,6 +110,7 @@ def verify_the_demand(page: Page) -> tuple[str, int]:
     page.fill("#title", TITLE)
     page.select_option("#domain", "campus_life")
     page.fill("#note", "已与后勤处核实，循环泵故障属实。")
+    page.fill("#words-1", "盼着每天都能洗上热水澡。")
     page.click("#verify-form button")
     expect(page).to_have_url(re.compile("/events/"))
     for step in ("整理", "核实", "上报", "建立办理表"):
@@ -123,6 +124,7 @@ def sign_for_it(page: Page) -> None:
     expect(page.locator("#status")).to_contain_text("已签收")
     expect(page.locator(".trail b", has_text=re.compile("^签收$"))).to_have_count(1)
     expect(page.locator("table").first).to_contain_text("校园生活")
+    expect(page.locator(".post-text")).to_have_text(["盼着每天都能洗上热水澡。"])
     picture(page, "inbox")
 
 

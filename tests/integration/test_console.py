@@ -206,8 +206,13 @@ def test_the_province_sees_figures_and_no_posts(database: Database, now: datetim
 def test_only_the_office_signs_for_a_report(database: Database, now: datetime) -> None:
     demand = proposed(database, now)
     with visitor(database, now, "coordinator") as client:
-        form = {"version": 1, "note": "已电话核实"}
-        assert client.post(f"/demands/{demand}/verify", data=form).headers["location"].startswith("/events/")
+        shown = re.findall(r'name="quoted" value="([0-9a-f]{32})"', client.get(f"/demands/{demand}").text)
+        form = {"version": 1, "note": "已电话核实", "quoted": shown, "words": ["", "盼着热水", "", "", ""]}
+        event = client.post(f"/demands/{demand}/verify", data=form).headers["location"]
+        assert event.startswith("/events/")
+        page = client.get(event).text
+        assert page.count("盼着热水") == 1
+        assert page.count('name="quoted"') == 5
     with database.reading() as session:
         item = session.exec(select(InboxItem)).one().id
     with visitor(database, now, "auditor") as client:

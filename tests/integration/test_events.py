@@ -6,11 +6,11 @@ import orjson
 import pytest
 from sqlmodel import Session, col, select
 
-from alerts import cases, events, inbox, reporting
+from alerts import cases, events, inbox, members, reporting
 from alerts.actor import Actor
 from models import audit
 from models.database import Database
-from models.demand import Setting
+from models.demand import DemandMember, Setting
 from models.errors import CharterViolation, Conflict, InvalidInput, NotFound, StaleVersion
 from models.event import DisposalEntry, Event, FormVersion, InboxItem, Report, ReportExample
 from models.outbox import OutboxMessage
@@ -94,7 +94,8 @@ def test_figures_and_messages_hold_no_author_no_post_and_no_example(
         listen(session, now, source="forum", organisation="gd/dongguan")
         chorus = demand(session, now)
         posts = chorus.many(1, 12, now - DAY)
-        events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实")
+        said = dict.fromkeys(posts[:5], "盼着能洗上热水澡")
+        events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实", paraphrases=said)
 
         figures = session.exec(select(Report.figures)).one()
         messages = session.exec(select(OutboxMessage)).all()
@@ -107,6 +108,7 @@ def test_figures_and_messages_hold_no_author_no_post_and_no_example(
         assert "hash-" not in text
         assert not [post for post in posts if post in text]
         assert "希望尽快修好" not in text
+        assert "盼着" not in text
 
 
 @pytest.mark.parametrize("state", [s for s in DemandState if s is not DemandState.PROPOSED])
@@ -248,33 +250,82 @@ def test_wrong_examples_are_refused(database: Database, now: datetime, wrong: st
         }[wrong]
         with pytest.raises(InvalidInput) as refused:
             events.verify_demand(
-                session, chorus.demand.id, COORDINATOR, now=now, note="属实", examples=chosen
+                session,
+                chorus.demand.id,
+                COORDINATOR,
+                now=now,
+                note="属实",
+                examples=chosen,
+                paraphrases=dict.fromkeys(chosen, "盼着能洗上热水澡"),
             )
 
     assert refused.value.problem_code == "examples"
 
 
-def test_an_officers_example_is_redacted(database: Database, now: datetime) -> None:
+def test_an_example_goes_up_in_an_officers_words_alone_and_redacted(
+    database: Database, now: datetime
+) -> None:
     with database.transaction() as session:
         plant(session, now)
         chorus = demand(session, now)
         chorus.many(1, 12, now - DAY)
-        named = chorus.say("13", now - DAY, text="我叫周晓梅，住3栋502，电话13800138000，热水坏了")
-        events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实", examples=[named])
-        text = session.exec(select(ReportExample.text)).one()
+        named = chorus.say("13", now - DAY, text="洗澡只能用冷水，希望后勤尽快来修一修")
+        for words, code in (
+            (None, "not_paraphrased"),
+            ("  ", "not_paraphrased"),
+            ("他说：洗澡只能用冷水,希望后勤尽快来修", "paraphrase_repeats"),
+        ):
+            with pytest.raises(InvalidInput) as refused, session.begin_nested():
+                events.verify_demand(
+                    session,
+                    chorus.demand.id,
+                    COORDINATOR,
+                    now=now,
+                    note="属实",
+                    examples=[named],
+                    paraphrases={} if words is None else {named: words},
+                )
+            assert refused.value.problem_code == code
+        said = {named: "我叫周晓梅的同学住3栋502，电话13800138000，盼热水"}
+        event = events.verify_demand(
+            session, chorus.demand.id, COORDINATOR, now=now, note="属实", paraphrases=said
+        )
+        row = session.exec(select(ReportExample)).one()
+        entry = next(one for one in events.event_card(session, event.id).record if one.step is Step.REPORT_UP)
 
-    assert text == "我叫【姓名】，住【住处】，电话【号码】，热水坏了"
+    assert "【住处】" in (row.text or "")
+    assert "13800138000" not in (row.text or "")
+    assert (row.paraphrased, row.paraphrased_by, row.paraphrased_at) == (True, COORDINATOR.account_id, now)
+    assert entry.details["paraphrased"] == 1
 
 
-def test_examples_the_service_chooses_needed_no_redaction(database: Database, now: datetime) -> None:
+def test_what_nobody_paraphrased_stays_at_home(database: Database, now: datetime) -> None:
+    with database.transaction() as session:
+        plant(session, now)
+        event = verified(session, now)
+        assert session.exec(select(ReportExample)).all() == []
+        report = session.exec(select(Report)).one()
+        member = session.exec(select(DemandMember.post_id)).first()
+        # A row as the release before wrote it: redacted, and in the post's own words.
+        session.add(ReportExample(report_id=report.id, post_id=member or "", text="宿舍热水又停了"))
+        session.flush()
+        item = session.exec(select(InboxItem)).one()
+
+        assert events.event_card(session, event.id).examples == {report.id: []}
+        assert inbox.open_item(session, item.id, PROVINCE, now=now, signs_for=["gd"]).examples == []
+        own = members.members_of(session, event.demand_id or "")
+        assert "宿舍热水又停了" in members.proposed_examples(session, own)[0].text
+
+
+def test_posts_proposed_to_an_officer_needed_no_redaction(database: Database, now: datetime) -> None:
     with database.transaction() as session:
         plant(session, now)
         chorus = demand(session, now)
         chorus.many(1, 10, now - DAY, text="我叫周晓梅，电话13800138000，热水坏了好多天")
         chorus.say("11", now - DAY, text="洗澡只能用冷水，希望尽快修好")
-        events.verify_demand(session, chorus.demand.id, COORDINATOR, now=now, note="属实")
+        found = members.proposed_examples(session, members.members_of(session, chorus.demand.id))
 
-        assert session.exec(select(ReportExample.text)).all() == ["洗澡只能用冷水，希望尽快修好"]
+    assert [one.text for one in found] == ["洗澡只能用冷水，希望尽快修好"]
 
 
 def test_the_whole_way_stands_on_the_record_and_closes_the_demand(database: Database, now: datetime) -> None:

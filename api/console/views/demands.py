@@ -109,7 +109,7 @@ def verify(
     quoted: Annotated[list[str] | None, Form()] = None,
     words: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
-    """Verify a demand, report it up and open its form; `words` stand in place of the posts `quoted`."""
+    """Verify a demand, report it up and open its form; `words` are the officer's for the posts `quoted`."""
     if not note.strip():
         raise InvalidInput("say how it was verified", code="no_note", field="/note")
     demand = events.demand_of(session, demand_id)
@@ -122,12 +122,14 @@ def verify(
         title=title if title.strip() and title.strip() != demand.title else None,
         domain=Domain(domain) if domain in set(Domain) else None,
         version=version,
-        examples=quoted,
-        paraphrases={
-            post: said for post, said in zip(quoted or (), words or (), strict=False) if said.strip()
-        },
+        paraphrases=paraphrased(quoted, words),
     )
     return page.go(f"/events/{event.id}", "verified")
+
+
+def paraphrased(quoted: list[str] | None, words: list[str] | None) -> dict[str, str]:
+    """Return what the form says of each post; a field left empty leaves its post at home."""
+    return {post: said for post, said in zip(quoted or (), words or (), strict=False) if said.strip()}
 
 
 @router.post("/demands/{demand_id}/reject")

@@ -1,20 +1,26 @@
 """Events: what was reported, exactly as it went up, the disposal record with its next steps, what is owed."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Form, Request, Response
+from sqlmodel import Session
 
 from alerts import attachments, cases, disposal, events, findings, incidents
+from alerts.members import Example, members_of_event, proposed_examples
 from alerts.reporting import report_up
 from api.console import page
 from api.console.console import pages
 from api.console.demand_card import actor_for
 from api.console.names import organisation_names
+from api.console.views.demands import paraphrased
 from api.dependencies import Now, Reading, Transaction, require
 from api.organisations import list_organisations
 from api.routes.events import require_sight
 from api.security import Permission, Principal, allows, holds, scopes
+from models import audit
 from models.errors import InvalidInput
+from models.event import Event
 from models.vocabulary import Domain, EventKind, EventState, Step
 
 router = pages()
@@ -93,8 +99,8 @@ def raise_event(
 
 
 @router.get("/events/{event_id}")
-def card(request: Request, event_id: str, principal: Reader, session: Reading, now: Now) -> Response:
-    """Show one event."""
+def card(request: Request, event_id: str, principal: Reader, session: Transaction, now: Now) -> Response:
+    """Show one event. Posts that may be put into other words are shown to whoever may read them, audited."""
     found = events.event_card(session, event_id)
     require_sight(principal, found.event)
     place = found.event.organisation
@@ -102,6 +108,7 @@ def card(request: Request, event_id: str, principal: Reader, session: Reading, n
     also = disposal.record_of(session, case.id) if case is not None else []
     may_see_case = allows(principal, Permission.CASES_READ, place)
     may_act = allows(principal, Permission.EVENTS_ACT, place)
+    may_report = may_act and found.event.state not in {EventState.CLOSED, EventState.PROPOSED}
     return page.render(
         request,
         "event.html",
@@ -114,16 +121,54 @@ def card(request: Request, event_id: str, principal: Reader, session: Reading, n
         megabytes=attachments.LIMIT // 1_000_000,
         may_act=may_act and found.event.state is not EventState.PROPOSED,
         may_settle=may_act and found.event.state is EventState.PROPOSED,
-        may_report=may_act and found.event.state not in {EventState.CLOSED, EventState.PROPOSED},
+        may_report=may_report,
+        proposed=to_paraphrase(session, principal, found.event, now) if may_report else [],
         may_see_demand=allows(principal, Permission.DEMANDS_READ, place),
         names=organisation_names(session, {place} | {entry.organisation for entry in found.record}),
     )
 
 
+def to_paraphrase(session: Session, principal: Principal, event: Event, now: datetime) -> list[Example]:
+    """Return posts of an event for the officer to put into other words; none of immediate danger."""
+    if event.immediate or not allows(principal, Permission.POSTS_READ, event.organisation):
+        return []
+    within = [
+        one
+        for one in members_of_event(session, event)
+        if allows(principal, Permission.POSTS_READ, one.organisation)
+    ]
+    proposed = proposed_examples(session, within)
+    if proposed:
+        audit.record(
+            session,
+            now,
+            actor=principal.actor,
+            action="event.posts_viewed",
+            subject=f"event:{event.id}",
+            organisation=event.organisation,
+            details={"posts": len(proposed)},
+        )
+    return proposed
+
+
 @router.post("/events/{event_id}/report")
-def report(event_id: str, principal: Doer, session: Transaction, now: Now) -> Response:
-    """Report again: what is new since the last report."""
-    report_up(session, event_id, actor_for(principal, Permission.EVENTS_ACT), now=now)
+def report(
+    *,
+    event_id: str,
+    principal: Doer,
+    session: Transaction,
+    now: Now,
+    quoted: Annotated[list[str] | None, Form()] = None,
+    words: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """Report again: what is new since the last report; `words` are the officer's for the posts `quoted`."""
+    report_up(
+        session,
+        event_id,
+        actor_for(principal, Permission.EVENTS_ACT),
+        now=now,
+        paraphrases=paraphrased(quoted, words),
+    )
     return page.go(f"/events/{event_id}", "reported")
 
 
