@@ -6,7 +6,7 @@ back-test is about a part of the tree, and whoever runs it has that part.
 Counts of the whole service are published as they are. Counts of one place under five are told as fewer
 than five to whoever may not read the posts there.
 
-Neighbours: routes, console and command line call this; `moderation/editions`, `backtest` and `automation`
+Neighbours: routes, console and command line call this; `moderation/switching`, `backtest` and `automation`
 do the work.
 """
 
@@ -28,11 +28,13 @@ from models.errors import ConfigurationError, InvalidInput, NotPermitted, Unavai
 from models.rulebook import Backtest
 from models.threshold import LOWEST_AUTHORS
 from models.vocabulary import Category, RuleState
-from moderation import automation, backtest, editions, tallies
-from moderation.editions import Base, Change, Edition, Proposal, ProposalKind
+from moderation import arrangement, automation, backtest, editions, tallies
+from moderation.arrangement import Base
+from moderation.editions import Change, Edition
 from moderation.outcomes import judgements, precisions
 from moderation.pipeline import Screener
 from moderation.precision import Precision
+from moderation.proposals import Proposal, ProposalKind
 from moderation.rules import Hit, Rule
 from moderation.running import RunningScreener
 from moderation.tallies import Tally
@@ -186,7 +188,7 @@ def bundles(service: Service) -> dict[str, Path]:
     return {
         manifest.parent.name: manifest.parent
         for folder in sorted(folders)
-        for manifest in sorted(folder.glob(f"*/{editions.MANIFEST}"))
+        for manifest in sorted(folder.glob(f"*/{arrangement.MANIFEST}"))
     }
 
 

@@ -193,7 +193,7 @@ def _furnish(service: Service) -> None:
     from api.classifier import open_classifier  # noqa: PLC0415
     from api.passes import Passes  # noqa: PLC0415
     from learning.bundle import load_bundle  # noqa: PLC0415
-    from moderation.editions import Base  # noqa: PLC0415
+    from moderation.arrangement import Base  # noqa: PLC0415
     from moderation.pipeline import load_screener  # noqa: PLC0415
     from moderation.running import RunningScreener  # noqa: PLC0415
 

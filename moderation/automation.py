@@ -27,8 +27,9 @@ from models.organisation import Organisation
 from models.outbox import tell_offices
 from models.rulebook import RuleNotice
 from models.vocabulary import HARMS, RuleState, Topic
-from moderation import editions
-from moderation.editions import Base, Change, Edition, Plan
+from moderation import arrangement, editions
+from moderation.arrangement import Base
+from moderation.editions import Change, Edition, Plan
 from moderation.outcomes import judgements, precisions
 from moderation.policy import Policy
 from moderation.precision import Precision, displaced
@@ -80,7 +81,7 @@ def review_due(database: Database, policy: Policy, now: datetime) -> AutomationR
     """
     with database.reading() as session:
         edition = editions.newest(session)
-        arranged = editions.arranged(policy, edition)
+        arranged = arrangement.arranged(policy, edition)
         if not arranged.proven:
             return AutomationReport(0, ())
         found = judgements(session, now - LOOKS_BACK, now)
@@ -161,7 +162,7 @@ def prove(database: Database, base: Base, rule_id: str, change: Change) -> Editi
     with database.reading() as session:
         plan = editions.standing_plan(session)
         evidence = evidence_for(session, rule_id, change.now)
-    rule = next((one for one in editions.read(base, plan.packs).rules if one.id == rule_id), None)
+    rule = next((one for one in arrangement.read(base, plan.packs).rules if one.id == rule_id), None)
     if rule is None:
         raise NotFound("there is no such rule")
     _refuse_unless_it_may(rule, plan.edition)
@@ -183,7 +184,7 @@ def prove(database: Database, base: Base, rule_id: str, change: Change) -> Editi
         demoted={name: why for name, why in plan.edition.demoted.items() if name != rule_id},
     )
     wanted = replace(plan, edition=edition)
-    editions.admit_over(database, base, plan, wanted)
+    arrangement.admit_over(database, base, plan, wanted)
     with database.transaction() as session:
         return editions.write(
             session, wanted, change, action="automation.proven", subject=rule_id, details=proof

@@ -9,7 +9,7 @@ Refuses: a proposal that the door would refuse. A rule that may not act on a pro
 search for such texts either. It keeps no text: the sample is identifiers and offsets, and each look at
 it is on the audit log. Rules on how posts come are not tried: nothing is kept of how posts came.
 
-Neighbours: `editions` builds what is tried, `outcomes` knows what people decided, the timetable and
+Neighbours: `arrangement` builds what is tried, `outcomes` knows what people decided, the timetable and
 `tingjian backtest` run it.
 """
 
@@ -33,12 +33,14 @@ from models.post import Post, PostRevision
 from models.rulebook import Backtest
 from models.screening import Screening
 from models.vocabulary import Action, BacktestState, Category, PostState, RuleState, Verdict
-from moderation import editions
-from moderation.editions import Base, Change, Plan, Proposal, ProposalKind
+from moderation import arrangement, editions, proposals
+from moderation.arrangement import Base
+from moderation.editions import Change, Plan
 from moderation.outcomes import judgements
 from moderation.pipeline import Screener, Standing
 from moderation.policy import Decision, Evidence, Policy, decide
 from moderation.precision import Precision
+from moderation.proposals import Proposal, ProposalKind
 from moderation.rules import Span
 
 BATCH: Final = 500
@@ -244,11 +246,11 @@ def compare(base: Base, plan: Plan, proposal: Proposal, change: Change) -> Compa
     NotFound, InvalidInput, ConfigurationError, CharterViolation
         If there is no such thing, it cannot be read, or the door refuses it.
     """
-    wanted = editions.planned(base, plan, proposal, RuleState.ACTIVE, change)
-    whole = editions.admit(base, wanted)
+    wanted = proposals.planned(base, plan, proposal, RuleState.ACTIVE, change)
+    whole = arrangement.admit(base, wanted)
     ignored = whole.standing.retired | whole.standing.silent
     wide = _heeding_all_but(whole, ignored)
-    now = editions.arranged(base.policy, plan.edition)
+    now = arrangement.arranged(base.policy, plan.edition)
     made = Compared(wide, now, whole.policy)
     if proposal.kind is ProposalKind.RULE:
         rules = frozenset({proposal.rule})
@@ -256,7 +258,7 @@ def compare(base: Base, plan: Plan, proposal: Proposal, change: Change) -> Compa
             return replace(made, rules=rules, then_ignores=rules)
         return replace(made, rules=rules, now_ignores=rules)
     if proposal.kind is ProposalKind.PACK:
-        name, ids = editions.pack_rules(proposal.source)
+        name, ids = proposals.pack_rules(proposal.source)
         made = replace(made, rules=frozenset(ids))
         if all(pack.name != name for pack in plan.packs):
             return replace(made, now_ignores=frozenset(ids))
@@ -272,7 +274,7 @@ def _heeding_all_but(screener: Screener, ignored: frozenset[str]) -> Screener:
 
 
 def _present(base: Base, plan: Plan) -> Screener:
-    found = editions.screener_of(base, plan.edition, editions.read(base, plan.packs))
+    found = arrangement.screener_of(base, plan.edition, arrangement.read(base, plan.packs))
     return _heeding_all_but(found, found.standing.retired | found.standing.silent)
 
 
@@ -307,7 +309,7 @@ def request(
     if session.get(Organisation, period.organisation) is None:
         raise InvalidInput("no such organisation", code="unknown_organisation", field="/organisation")
     if proposal.kind is ProposalKind.PACK:
-        editions.pack_rules(proposal.source)
+        proposals.pack_rules(proposal.source)
     waiting = session.exec(
         select(func.count())
         .select_from(Backtest)

@@ -5,13 +5,14 @@ where every text of a post stands, and a deletion takes the case with it; so not
 longer for having objected. A screener that would again hold or remove such a post has not learnt from it.
 
 What is switched on while the service runs (a rule, a pack, thresholds, a bundle, a way back, the right to
-remove by itself) is asked before it holds: `editions` refuses what would act on a restored post that is let
-through today, or would act on it more severely or by something more. That a rule which erred once is still
-on refuses nothing else; `tingjian regressions` lists all that errs today, and is asked before an upgrade.
+remove by itself) is asked before it holds: `arrangement` refuses what would act on a restored post that is
+let through today, or would act on it more severely or by something more. That a rule which erred once is
+still on refuses nothing else; `tingjian regressions` lists all that errs today, and is asked before an
+upgrade.
 
 Refuses: to keep, print or return a text.
 
-Neighbours: `appeals` adds the cases; `editions` asks at the door; `tingjian regressions` prints.
+Neighbours: `appeals` adds the cases; `arrangement` asks at the door; `tingjian regressions` prints.
 """
 
 from collections.abc import Sequence

@@ -22,8 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.database import Database
 from models.errors import TingjianError
-from moderation import editions
-from moderation.editions import Base, Edition, Plan
+from moderation import arrangement, editions
+from moderation.arrangement import Base
+from moderation.editions import Edition, Plan
 from moderation.pipeline import Outcome, Screener
 
 log = structlog.get_logger("rulebook")
@@ -129,9 +130,9 @@ class RunningScreener(Screener):
         running = self._current
         return Screener(
             running.rulebook,
-            editions.arranged(self.base.policy, edition),
+            arrangement.arranged(self.base.policy, edition),
             running.bundle,
-            editions.standing(self.base, edition, running.standing.bundle),
+            arrangement.standing(self.base, edition, running.standing.bundle),
         )
 
     def _build(self, plan: Plan) -> None:
@@ -152,7 +153,7 @@ class RunningScreener(Screener):
         for left_out in without:
             edition = replace(plan.edition, **left_out)  # type: ignore[arg-type]
             try:
-                return editions.admit(self.base, Plan(edition, plan.packs)), edition
+                return arrangement.admit(self.base, Plan(edition, plan.packs)), edition
             except TingjianError as error:
                 log.error(  # noqa: TRY400 - ours; the detail says it all
                     "rulebook.part_refused",
@@ -163,7 +164,7 @@ class RunningScreener(Screener):
         bare = replace(plan.edition, bundle=None, trial_bundle=None, trial_bands={}, bands={}, packs=())
         known = {rule.id for rule in self._files.rulebook.rules}
         bare = replace(bare, states={rule: held for rule, held in bare.states.items() if rule in known})
-        return editions.screener_of(self.base, bare, self._files.rulebook), bare
+        return arrangement.screener_of(self.base, bare, self._files.rulebook), bare
 
     def _hold(self, screener: Screener) -> None:
         self._current = screener

@@ -22,7 +22,8 @@ from models.errors import InvalidInput, TingjianError
 from models.rulebook import Backtest
 from models.vocabulary import BacktestState, Category
 from moderation import backtest as runs
-from moderation.editions import Change, Proposal, ProposalKind
+from moderation.editions import Change
+from moderation.proposals import Proposal, ProposalKind
 
 USUAL: Final = timedelta(days=30)
 

@@ -102,16 +102,17 @@ def _switch(what: str, state: str, reason: str) -> None:
     from api.rules import base_of, change_by  # noqa: PLC0415 - as above
     from api.wiring import open_service  # noqa: PLC0415 - as above
     from models.vocabulary import RuleState  # noqa: PLC0415 - as above
-    from moderation import backtest, editions  # noqa: PLC0415 - as above
+    from moderation import backtest, switching  # noqa: PLC0415 - as above
+    from moderation.proposals import Proposal, ProposalKind  # noqa: PLC0415 - as above
 
     with open_service(models=True) as service:
         if _IS_RUN.fullmatch(what):
             with service.database.reading() as session:
-                proposal = editions.Proposal.of(backtest.find(session, what).proposal)
+                proposal = Proposal.of(backtest.find(session, what).proposal)
         else:
-            proposal = editions.Proposal(editions.ProposalKind.RULE, rule=what)
+            proposal = Proposal(ProposalKind.RULE, rule=what)
         change = change_by(operator(), reason, datetime.now(UTC))
-        made = editions.switch(service.database, base_of(service), proposal, RuleState(state), change)
+        made = switching.switch(service.database, base_of(service), proposal, RuleState(state), change)
     typer.echo(f"edition {made.number}: {proposal.subject} is {state}")
 
 
@@ -138,11 +139,11 @@ def roll_back(
     from api.commands.operator import operator  # noqa: PLC0415 - as above
     from api.rules import base_of, change_by  # noqa: PLC0415 - as above
     from api.wiring import open_service  # noqa: PLC0415 - as above
-    from moderation import editions  # noqa: PLC0415 - as above
+    from moderation import switching  # noqa: PLC0415 - as above
 
     with open_service(models=True) as service:
         change = change_by(operator(), reason, datetime.now(UTC))
-        made = editions.roll_back(service.database, base_of(service), edition, change)
+        made = switching.roll_back(service.database, base_of(service), edition, change)
     typer.echo(f"edition {made.number} holds what the older one held")
 
 

@@ -2,7 +2,7 @@
 
 The door of the rulebook takes seconds, so a change opens its own short transaction when it has passed.
 
-Neighbours: `api/rules.py` knows who may; `moderation/editions`, `backtest` and `automation` do the work.
+Neighbours: `api/rules.py` knows who may; `moderation/switching`, `backtest` and `automation` do the work.
 """
 
 from datetime import UTC, datetime
@@ -39,8 +39,9 @@ from api.schemas.rules import (
 from api.security import Permission, Principal, allows, authorise, authorise_found, holds, scopes
 from models.errors import InvalidInput, NotPermitted
 from models.rulebook import Backtest, RulebookEdition
-from moderation import automation, backtest, editions
-from moderation.editions import Change, Edition, Proposal, ProposalKind
+from moderation import automation, backtest, editions, switching
+from moderation.editions import Change, Edition
+from moderation.proposals import Proposal, ProposalKind
 
 router = APIRouter(prefix="/v1", tags=["rules"])
 
@@ -67,7 +68,7 @@ def set_state(
     change = change_by(Actor.of(principal), body.reason, now)
     proposal = Proposal(ProposalKind.RULE, rule=rule_id)
     with refused_in_words():
-        made = editions.switch(service.database, base_of(service), proposal, body.state, change)
+        made = switching.switch(service.database, base_of(service), proposal, body.state, change)
     return _edition(service, made)
 
 
@@ -97,7 +98,7 @@ def roll_back(body: RollbackBody, principal: Changer, service: TheService, now: 
     """Go back to an earlier edition. No right to remove comes back with it."""
     change = change_by(Actor.of(principal), body.reason, now)
     with refused_in_words():
-        made = editions.roll_back(service.database, base_of(service), body.number, change)
+        made = switching.roll_back(service.database, base_of(service), body.number, change)
     return _edition(service, made)
 
 
@@ -188,7 +189,7 @@ def switch(
     with service.database.reading() as session:
         proposal = Proposal.of(backtest.find(session, run_id).proposal)
     with refused_in_words():
-        made = editions.switch(service.database, base_of(service), proposal, body.state, change)
+        made = switching.switch(service.database, base_of(service), proposal, body.state, change)
     return _edition(service, made)
 
 

@@ -9,7 +9,8 @@ from api.rules import LONGEST_PACK, PublishedRule
 from api.schemas.access import Body, Path
 from models.rulebook import RulebookEdition, RuleNotice
 from models.vocabulary import BacktestState, Category, RuleState
-from moderation.editions import REASON_LIMIT, ProposalKind
+from moderation.editions import REASON_LIMIT
+from moderation.proposals import ProposalKind
 
 RuleId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{3,120}$")]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=REASON_LIMIT, strip_whitespace=True)]

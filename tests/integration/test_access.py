@@ -61,8 +61,8 @@ from models.vocabulary import (
 )
 from moderation import appeals, second_reading
 from moderation.drafts import draft
-from moderation.editions import Proposal, ProposalKind
 from moderation.intake import Caller, take
+from moderation.proposals import Proposal, ProposalKind
 from tests.conftest import NOW
 from tests.support import on_time
 from tests.support.called import call
@@ -511,6 +511,7 @@ DOORS = [
     Door("DELETE", "/v1/webhooks/{source_endpoint_id}", {ADMIN}, scope=KeyScope.WEBHOOKS),
     Door("POST", "/v1/webhooks/{endpoint_id}:test", {ADMIN}, own=OWN_OFFICE),
     Door("POST", "/v1/webhooks/{endpoint_id}:rotate-secret", {ADMIN}, own=OWN_OFFICE),
+    Door("PATCH", "/v1/webhooks/{endpoint_id}", {ADMIN}, own=OWN_OFFICE, json={"topics": ["duty.gap"]}),
     Door(
         "GET",
         "/v1/deliveries",
@@ -741,6 +742,7 @@ DOORS = [
         form={"url": WEBHOOK, "organisation": "gd/dongguan", **WHY},
     ),
     Door("POST", "/webhooks/{endpoint_id}/rotate", {ADMIN}, own=OWN_OFFICE, form=WHY),
+    Door("POST", "/webhooks/{endpoint_id}/topics", {ADMIN}, own=OWN_OFFICE, form=WHY),
     Door("POST", "/webhooks/{endpoint_id}/test", {ADMIN}, own=OWN_OFFICE),
     Door("POST", "/webhooks/{endpoint_id}/disable", {ADMIN}, own=OWN_OFFICE, form=WHY),
     Door("GET", "/settings", {AUDITOR, ADMIN}, listing=True),

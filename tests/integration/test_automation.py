@@ -14,12 +14,13 @@ from models.errors import CharterViolation, Conflict, NotFound
 from models.outbox import OutboxMessage, WebhookEndpoint
 from models.rulebook import RulebookEdition, RuleNotice
 from models.vocabulary import Action, AppealState, Category, RuleState, Topic, Verdict
-from moderation import automation, editions
-from moderation.editions import Change, Proposal, ProposalKind
+from moderation import automation, switching
+from moderation.editions import Change
 from moderation.intake import take
 from moderation.outcomes import SOURCES, Judgement, judgements, precisions
 from moderation.policy import Proof
 from moderation.precision import Precision, precision_bound
+from moderation.proposals import Proposal, ProposalKind
 from moderation.running import RunningScreener
 from tests.support import deciding, posting
 from tests.support.bundles import WrittenBundle
@@ -109,13 +110,13 @@ def test_neither_a_way_back_nor_another_start_undoes_a_demotion(
     database: Database, screener: RunningScreener, now: datetime, tmp_path: Path
 ) -> None:
     other = Proposal(ProposalKind.RULE, rule=SUBJECT)
-    editions.switch(database, screener.base, other, RuleState.SHADOW, change(now))
-    editions.switch(database, screener.base, other, RuleState.ACTIVE, change(now))
+    switching.switch(database, screener.base, other, RuleState.SHADOW, change(now))
+    switching.switch(database, screener.base, other, RuleState.ACTIVE, change(now))
     decided(database, posts(database, screener, now, 3), now, wrong=3)
     automation.review_due(database, screener.base.policy, now)
 
     for number in (2, 0):
-        editions.roll_back(database, screener.base, number, change(now))
+        switching.roll_back(database, screener.base, number, change(now))
         screener.refresh()
         assert screener.screen([SALE])[0].verdict is Verdict.HOLD
     again = running(database, tmp_path, rule(action="remove"), bundle=WrittenBundle(), proven=PROOF)

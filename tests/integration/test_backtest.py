@@ -14,9 +14,10 @@ from models.errors import ConfigurationError, Conflict, InvalidInput
 from models.post import Post
 from models.rulebook import Backtest
 from models.vocabulary import Action, BacktestState, Category, PostState, RuleState, Verdict
-from moderation import backtest, editions
-from moderation.editions import Change, Proposal, ProposalKind
+from moderation import backtest, switching
+from moderation.editions import Change
 from moderation.intake import take
+from moderation.proposals import Proposal, ProposalKind
 from moderation.running import RunningScreener
 from tests.support import deciding, posting
 from tests.support.bundles import WrittenBundle
@@ -123,7 +124,7 @@ def test_a_rule_in_shadow_is_tried_on_and_an_active_one_off(
     store(database, screener, now, [SALE, HARMLESS])
     one = Proposal(ProposalKind.RULE, rule="spam.test")
     off = backtest.figures(run_out(database, screener, now, request(database, now, one)))
-    editions.switch(database, screener.base, one, RuleState.SHADOW, Change("account:tester", "a test", now))
+    switching.switch(database, screener.base, one, RuleState.SHADOW, Change("account:tester", "a test", now))
     on = backtest.figures(run_out(database, screener, now, request(database, now, one)))
 
     assert (off["hits"], off["changes"]) == (1, {"hold>publish": 1})
@@ -149,7 +150,7 @@ def test_a_newer_self_of_a_pack_is_compared_with_the_older_one(
 ) -> None:
     change = Change("account:tester", "a test", now)
     older = Proposal(ProposalKind.PACK, source=CANDIDATE)
-    editions.switch(database, screener.base, older, RuleState.ACTIVE, change)
+    switching.switch(database, screener.base, older, RuleState.ACTIVE, change)
     store(database, screener, now, [DIET, "每天一杯魔力茶", HARMLESS])
     newer = pack_text(rule(id="operator.diet", any=["魔力茶"], tests={"hit": ["魔力茶"]}))
 
@@ -197,7 +198,7 @@ def test_counts_under_two_rulebooks_are_not_added_up(
     store(database, screener, now, [DIET, BOTH])
     run = request(database, now)
     backtest.backtest_due(database, screener.base, lambda: now, seconds=0.0)
-    editions.switch(
+    switching.switch(
         database,
         screener.base,
         Proposal(ProposalKind.RULE, rule="spam.test"),

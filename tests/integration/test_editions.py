@@ -14,8 +14,9 @@ from models.errors import CharterViolation, ConfigurationError, Conflict, Invali
 from models.rulebook import ProposedPack, RulebookEdition, RuleTally
 from models.screening import Screening
 from models.vocabulary import Category, RuleState, Verdict
-from moderation import editions, tallies
-from moderation.editions import Change, Proposal, ProposalKind
+from moderation import editions, switching, tallies
+from moderation.editions import Change
+from moderation.proposals import Proposal, ProposalKind
 from moderation.running import POLL_SECONDS, RunningScreener
 from tests.support import posting
 from tests.support.bundles import WrittenBundle
@@ -77,7 +78,7 @@ def actions(database: Database) -> list[str]:
 def test_a_pack_in_shadow_changes_no_verdict_and_what_it_would_have_done_is_counted(
     database: Database, screener: RunningScreener, now: datetime
 ) -> None:
-    editions.switch(database, screener.base, pack(diet()), RuleState.SHADOW, change(now))
+    switching.switch(database, screener.base, pack(diet()), RuleState.SHADOW, change(now))
     taken = [
         posting.send(database, now, screener=screener, external_id=str(number), text=text)
         for number, text in enumerate([DIET, HARMLESS, DIET])
@@ -96,7 +97,7 @@ def test_promote_retire_and_roll_back_hold_from_the_next_batch_on(
     database: Database, screener: RunningScreener, now: datetime
 ) -> None:
     def switched(proposal: Proposal, state: RuleState) -> Verdict:
-        editions.switch(database, screener.base, proposal, state, change(now))
+        switching.switch(database, screener.base, proposal, state, change(now))
         screener.refresh()
         return verdict(screener, DIET)
 
@@ -105,10 +106,10 @@ def test_promote_retire_and_roll_back_hold_from_the_next_batch_on(
     assert switched(named("operator.diet"), RuleState.ACTIVE) is Verdict.HOLD
     assert switched(named("operator.diet"), RuleState.RETIRED) is Verdict.PUBLISH
 
-    editions.roll_back(database, screener.base, None, change(now, "retired by mistake"))
+    switching.roll_back(database, screener.base, None, change(now, "retired by mistake"))
     screener.refresh()
     assert verdict(screener, DIET) is Verdict.HOLD
-    editions.roll_back(database, screener.base, 0, change(now, "back to the files"))
+    switching.roll_back(database, screener.base, 0, change(now, "back to the files"))
     screener.refresh()
     assert verdict(screener, DIET) is Verdict.PUBLISH
     assert actions(database) == [
@@ -128,7 +129,7 @@ def test_a_shipped_rule_can_be_silenced_and_its_revision_says_so(
     database: Database, screener: RunningScreener, now: datetime
 ) -> None:
     before = screener.screen([SALE])[0]
-    editions.switch(database, screener.base, named("spam.test"), RuleState.SHADOW, change(now))
+    switching.switch(database, screener.base, named("spam.test"), RuleState.SHADOW, change(now))
     screener.refresh()
     after = screener.screen([SALE])[0]
 
@@ -141,7 +142,7 @@ def test_a_running_screener_asks_once_a_second_and_never_in_the_middle_of_a_batc
     database: Database, screener: RunningScreener, now: datetime, seconds: Seconds
 ) -> None:
     batch = screener.pinned()
-    editions.switch(database, screener.base, named("spam.test"), RuleState.RETIRED, change(now))
+    switching.switch(database, screener.base, named("spam.test"), RuleState.RETIRED, change(now))
 
     assert batch.screen([SALE])[0].verdict is Verdict.HOLD
     assert verdict(screener, SALE) is Verdict.HOLD
@@ -153,7 +154,7 @@ def test_a_running_screener_asks_once_a_second_and_never_in_the_middle_of_a_batc
 def test_another_process_takes_the_edition_up_at_its_start(
     database: Database, screener: RunningScreener, now: datetime, tmp_path: Path
 ) -> None:
-    editions.switch(database, screener.base, pack(diet()), RuleState.ACTIVE, change(now))
+    switching.switch(database, screener.base, pack(diet()), RuleState.ACTIVE, change(now))
 
     assert verdict(running(database, tmp_path, rule(), bundle=WrittenBundle()), DIET) is Verdict.HOLD
 
@@ -188,7 +189,7 @@ def test_what_the_door_refuses_is_not_even_in_shadow_and_what_runs_stays(
     running_before = screener.refresh().revision
 
     with pytest.raises(error, match=says):
-        editions.switch(database, screener.base, pack(source), state, change(now))
+        switching.switch(database, screener.base, pack(source), state, change(now))
 
     assert screener.refresh().revision == running_before
     with database.reading() as session:
@@ -205,10 +206,10 @@ def test_thresholds_are_tried_in_shadow_and_promoted(
     screener = running(database, tmp_path, rule(), bundle=bundle)
     stricter = Proposal(ProposalKind.BANDS, bands={Category.SPAM: (0.65, 0.5)})
 
-    editions.switch(database, screener.base, stricter, RuleState.SHADOW, change(now))
+    switching.switch(database, screener.base, stricter, RuleState.SHADOW, change(now))
     screener.refresh()
     tried = screener.screen([HARMLESS])[0]
-    editions.switch(database, screener.base, stricter, RuleState.ACTIVE, change(now))
+    switching.switch(database, screener.base, stricter, RuleState.ACTIVE, change(now))
     screener.refresh()
     held = screener.screen([HARMLESS])[0]
 
@@ -223,7 +224,7 @@ def test_thresholds_that_no_policy_can_have_are_refused(
     wanted = Proposal(ProposalKind.BANDS, bands={Category.SPAM: pair})
 
     with pytest.raises(InvalidInput):
-        editions.switch(database, screener.base, wanted, RuleState.ACTIVE, change(now))
+        switching.switch(database, screener.base, wanted, RuleState.ACTIVE, change(now))
 
 
 def test_a_change_needs_a_reason_a_rule_and_a_difference(
@@ -232,11 +233,11 @@ def test_a_change_needs_a_reason_a_rule_and_a_difference(
     with pytest.raises(InvalidInput):
         change(now, " ")
     with pytest.raises(NotFound):
-        editions.switch(database, screener.base, named("spam.nothing"), RuleState.RETIRED, change(now))
+        switching.switch(database, screener.base, named("spam.nothing"), RuleState.RETIRED, change(now))
     with pytest.raises(Conflict):
-        editions.switch(database, screener.base, named("spam.test"), RuleState.ACTIVE, change(now))
+        switching.switch(database, screener.base, named("spam.test"), RuleState.ACTIVE, change(now))
     with pytest.raises(Conflict):
-        editions.roll_back(database, screener.base, None, change(now))
+        switching.roll_back(database, screener.base, None, change(now))
 
 
 def test_the_slower_of_two_changes_is_refused(
@@ -244,7 +245,7 @@ def test_the_slower_of_two_changes_is_refused(
 ) -> None:
     with database.reading() as session:
         seen = editions.standing_plan(session)
-    editions.switch(database, screener.base, named("spam.test"), RuleState.RETIRED, change(now))
+    switching.switch(database, screener.base, named("spam.test"), RuleState.RETIRED, change(now))
 
     with pytest.raises(Conflict, match="meanwhile"), database.transaction() as session:
         editions.write(session, seen, change(now), action="rule.retired", subject="spam.test")

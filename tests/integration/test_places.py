@@ -43,7 +43,7 @@ from models.vocabulary import (
     Topic,
 )
 from moderation import appeals, second_reading
-from moderation.editions import Proposal, ProposalKind
+from moderation.proposals import Proposal, ProposalKind
 from tests.support import on_time, posting, voices
 from tests.support.called import call
 from tests.support.services import client_of, make_account, make_key, make_service, plant, sign_in

@@ -13,8 +13,9 @@ from models.post import Post
 from models.review import RegressionCase
 from models.rulebook import RulebookEdition
 from models.vocabulary import AppealState, Category, RuleState, Verdict
-from moderation import editions, regression
-from moderation.editions import Change, Proposal, ProposalKind
+from moderation import editions, regression, switching
+from moderation.editions import Change
+from moderation.proposals import Proposal, ProposalKind
 from moderation.regression import Asked, Regression, worse
 from moderation.running import RunningScreener
 from tests.support import posting
@@ -59,7 +60,7 @@ def test_a_pack_a_threshold_and_a_way_back_are_refused_for_a_restored_post(
     change = Change("account:tester", "a test", now)
 
     def switch(proposal: Proposal, state: RuleState) -> None:
-        editions.switch(database, screener.base, proposal, state, change)
+        switching.switch(database, screener.base, proposal, state, change)
 
     def refused(act: Callable[[], object]) -> str:
         with database.reading() as session:
@@ -85,7 +86,7 @@ def test_a_pack_a_threshold_and_a_way_back_are_refused_for_a_restored_post(
     refused(lambda: switch(Proposal(ProposalKind.RULE, rule="operator.diet"), RuleState.ACTIVE))
     switch(OLD, RuleState.RETIRED)  # the rule that erred is taken away, and does not come back
     assert erred in refused(lambda: switch(OLD, RuleState.ACTIVE))
-    refused(lambda: editions.roll_back(database, screener.base, None, change))
+    refused(lambda: switching.roll_back(database, screener.base, None, change))
     with database.reading() as session:
         assert session.exec(select(RulebookEdition.action)).all() == ["pack.shadowed", "rule.retired"]
 

@@ -16,9 +16,11 @@ from models.database import Database
 from models.rulebook import Backtest
 from models.vocabulary import Action, Category, Role, RuleState, Verdict
 from moderation import automation, backtest
-from moderation.editions import Change, Proposal, ProposalKind, switch
+from moderation.editions import Change
 from moderation.intake import take
 from moderation.policy import Proof
+from moderation.proposals import Proposal, ProposalKind
+from moderation.switching import switch
 from tests.support import deciding, posting, services
 from tests.support.bundles import WrittenBundle
 from tests.support.rulebooks import pack_text, rule, running

@@ -11,7 +11,7 @@ import yaml
 from learning.bundle import Bundle, load_bundle
 from models.database import Database
 from models.vocabulary import Category
-from moderation.editions import Base
+from moderation.arrangement import Base
 from moderation.pipeline import Screener
 from moderation.policy import Band, load_policy
 from moderation.rulebook import Rulebook, read_rulebook

@@ -23,8 +23,9 @@ from api.security import Permission, Principal, allows, authorise, authorise_fou
 from models.errors import CharterViolation, Conflict, InvalidInput, NotFound, TingjianError
 from models.rulebook import Backtest, RuleNotice
 from models.vocabulary import BacktestState, Category, RuleState
-from moderation import automation, backtest, editions
-from moderation.editions import Change, Proposal, ProposalKind
+from moderation import automation, backtest, editions, proposals, switching
+from moderation.editions import Change
+from moderation.proposals import Proposal, ProposalKind
 
 router = pages()
 
@@ -122,7 +123,7 @@ def change_rule(
                 automation.prove(service.database, base, rule_id, change)
             else:
                 proposal = Proposal(ProposalKind.RULE, rule=rule_id)
-                editions.switch(service.database, base, proposal, _state(to), change)
+                switching.switch(service.database, base, proposal, _state(to), change)
     except (CharterViolation, Conflict, InvalidInput) as error:
         return _rule_page(request, principal, rule_id, service=service, now=now, refused=error)
     life.running(service).refresh()
@@ -169,7 +170,7 @@ def roll_back(
     change = life.change_by(Actor.of(principal), reason, now)
     try:
         with life.refused_in_words():
-            editions.roll_back(service.database, life.base_of(service), number, change)
+            switching.roll_back(service.database, life.base_of(service), number, change)
     except (CharterViolation, Conflict, InvalidInput) as error:
         with service.database.reading() as session:
             return _history_page(request, principal, session, error)
@@ -323,7 +324,7 @@ def _run_page(
         status=refused.status if refused else 200,
         run=run,
         proposal=proposal,
-        state_now=editions.state_of(edition, proposal),
+        state_now=proposals.state_of(edition, proposal),
         over=run.state in OVER,
         found=life.figures_for(principal, run),
         sample=shown,
@@ -361,7 +362,7 @@ def switch(
         run = backtest.find(session, run_id)
     try:
         with life.refused_in_words():
-            editions.switch(
+            switching.switch(
                 service.database, life.base_of(service), Proposal.of(run.proposal), _state(to), change
             )
     except (CharterViolation, Conflict, InvalidInput) as error:
