@@ -29,7 +29,7 @@ from models.errors import Conflict, InvalidInput, NotFound, Unavailable
 from models.organisation import Organisation, under
 from models.outbox import OutboxMessage, WebhookEndpoint
 from models.sealing import seal
-from models.vocabulary import ChannelKind, MessageState, Signing, Topic
+from models.vocabulary import TO_PLATFORMS, ChannelKind, MessageState, Signing, Topic
 
 MOST: Final = 20
 DELETED: Final = "deleted"
@@ -182,7 +182,14 @@ def _new_pair(endpoint: WebhookEndpoint, settings: AlertsSettings) -> None:
 
 
 def _audit(
-    session: Session, endpoint: WebhookEndpoint, action: str, actor: str, now: datetime, *, reason: str = ""
+    session: Session,
+    endpoint: WebhookEndpoint,
+    action: str,
+    actor: str,
+    now: datetime,
+    *,
+    reason: str = "",
+    **details: object,
 ) -> None:
     session.flush()
     audit.record(
@@ -192,7 +199,7 @@ def _audit(
         action=action,
         subject=f"webhook:{endpoint.id}",
         organisation=endpoint.organisation,
-        details={"reason": reason} if reason else None,
+        details={**details, **({"reason": reason} if reason else {})} or None,
     )
 
 
@@ -226,6 +233,53 @@ def endpoint_of(session: Session, endpoint_id: str, reach: Reach) -> WebhookEndp
     ).one_or_none()
     if endpoint is None or endpoint.disabled_reason == DELETED:
         raise NotFound("no such endpoint, or none that you may see")
+    return endpoint
+
+
+def change_topics(
+    session: Session,
+    endpoint_id: str,
+    reach: Reach,
+    topics: Sequence[Topic],
+    *,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> WebhookEndpoint:
+    """Let an endpoint hear other topics from now on; none means all that it may hear.
+
+    What was written for it before goes on its way under the topic it was written for, groups too.
+
+    Raises
+    ------
+    NotFound
+        If there is none within reach.
+    Conflict
+        If it is disabled.
+    InvalidInput
+        If a topic that it did not have yet is one that such a receiver never gets.
+    """
+    endpoint = endpoint_of(session, endpoint_id, reach)
+    session.refresh(endpoint, with_for_update=True)
+    if endpoint.disabled_at is not None:
+        raise Conflict("the endpoint is disabled", code="endpoint_disabled")
+    before, wanted = list(endpoint.topics), sorted({topic.value for topic in topics})
+    for topic in sorted(set(wanted) - set(before)):
+        if topic == Topic.WEBHOOK_TEST or (Topic(topic) in TO_PLATFORMS) is (endpoint.source is None):
+            raise InvalidInput("this receiver never gets that topic", code="wrong_topic", field="/topics")
+    if wanted != before:
+        endpoint.topics = wanted
+        session.add(endpoint)
+        _audit(
+            session,
+            endpoint,
+            "webhook.topics_changed",
+            actor,
+            now,
+            reason=reason,
+            before=before,
+            after=wanted,
+        )
     return endpoint
 
 

@@ -21,6 +21,7 @@ from api.schemas.webhooks import (
     NewEndpointOut,
     ReplayedOut,
     RotationBody,
+    TopicsBody,
 )
 from api.security import Permission, Principal, authorise, nodes, scopes
 from models.errors import InvalidInput
@@ -98,6 +99,22 @@ def listing(principal: Reader, session: Reading) -> list[EndpointOut]:
     """List the endpoints within reach, without their secrets."""
     reach = reach_of(principal, Permission.WEBHOOKS_READ)
     return [EndpointOut.model_validate(row) for row in endpoints.list_endpoints(session, reach)]
+
+
+@router.patch("/webhooks/{endpoint_id}")
+def change(
+    endpoint_id: Identifier, body: TopicsBody, principal: Manager, session: Transaction, now: Now
+) -> EndpointOut:
+    """Let an endpoint hear other topics; what was written for it before still goes to it."""
+    endpoint = endpoints.change_topics(
+        session,
+        endpoint_id,
+        reach_of(principal, Permission.WEBHOOKS_MANAGE),
+        body.topics,
+        actor=principal.actor,
+        now=now,
+    )
+    return EndpointOut.model_validate(endpoint)
 
 
 @router.post("/webhooks/{endpoint_id}:rotate-secret")

@@ -30,6 +30,12 @@ class EndpointBody(Body):
     repeat_seconds: int = Field(default=0, ge=0, le=7 * DAY, description="Least time between two groups.")
 
 
+class TopicsBody(Body):
+    """What an endpoint hears from now on."""
+
+    topics: list[Topic] = Field(max_length=len(Topic), description="None: all that it may hear.")
+
+
 class RotationBody(Body):
     """How long the old key signs beside the new one."""
 

@@ -188,6 +188,13 @@ def test_an_endpoint_is_made_tested_given_a_new_secret_and_disabled(
     assert second not in page
     assert "接收地址测试" in page
     assert newest(service, "webhook.secret_rotated").details == WHY
+    topics = {"topic": ["duty.gap", "clock.called"], **WHY}
+    assert chief.post(f"/webhooks/{identifier}/topics", data=topics).status_code == 303
+    assert newest(service, "webhook.topics_changed").details == WHY | {
+        "before": ["event.reported"],
+        "after": ["clock.called", "duty.gap"],
+    }
+    assert 'value="duty.gap" checked' in chief.get("/webhooks").text
     assert chief.post(f"/webhooks/{identifier}/disable", data=WHY).status_code == 303
     assert "127.0.0.1:9" not in chief.get("/webhooks").text
 

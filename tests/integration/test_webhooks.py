@@ -16,8 +16,8 @@ from api.wiring import Service
 from models.database import Database
 from models.demand import Demand
 from models.event import InboxItem
-from models.outbox import OutboxMessage
-from models.vocabulary import KeyScope, MessageState, Role
+from models.outbox import OutboxMessage, tell_platform
+from models.vocabulary import KeyScope, MessageState, Role, Topic
 from tests.support import services, voices
 from tests.support.receiver import receiver
 
@@ -139,6 +139,46 @@ def test_deleting_an_endpoint_withdraws_what_waits_and_keeps_the_log(forum: Test
     assert [one["message"]["state"] for one in log] == ["withdrawn"]
     replay = forum.post(f"/v1/deliveries/{log[0]['message']['id']}:replay")
     assert replay.json()["code"] == "endpoint_disabled"
+
+
+def test_an_endpoint_hears_other_topics_from_now_on_and_still_gets_what_was_written_before(
+    service: Service, forum: TestClient, people: People, now: datetime
+) -> None:
+    endpoint = forum.post("/v1/webhooks", json={"url": URL, "topics": ["demand.updated"]}).json()
+    address = f"/v1/webhooks/{endpoint['id']}"
+
+    def told(topic: Topic, occurrence: str) -> int:
+        with service.database.transaction() as session:
+            return tell_platform(
+                session, endpoint["source"], topic, "a" * 32, payload={}, now=now, occurrence=occurrence
+            )
+
+    assert told(Topic.DEMAND_UPDATED, "before") == 1
+    for body, code in (
+        ({"topics": ["duty.gap"]}, "wrong_topic"),
+        ({"topics": ["webhook.test"]}, "wrong_topic"),
+        ({"topics": ["demand.updated", "no.such"]}, "unknown_word"),
+        ({}, "required"),
+    ):
+        refused = forum.patch(address, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+    changed = forum.patch(address, json={"topics": ["statement.issued"]})
+    assert changed.json()["topics"] == ["statement.issued"]
+    assert "secret" not in changed.json()
+    assert told(Topic.DEMAND_UPDATED, "after") == 0
+    assert told(Topic.STATEMENT_ISSUED, "after") == 1
+    log = forum.get("/v1/deliveries").json()["items"]
+    assert {(one["message"]["topic"], one["message"]["state"]) for one in log} == {
+        ("demand.updated", "pending"),
+        ("statement.issued", "pending"),
+    }
+    assert people("stranger", Role.ADMINISTRATOR, "gd/foshan").patch(
+        address, json={"topics": []}
+    ).status_code in {403, 404}
+    assert forum.patch(address, json={"topics": []}).json()["topics"] == []
+    assert told(Topic.DEMAND_UPDATED, "all") == 1
+    forum.delete(address)
+    assert forum.patch(address, json={"topics": []}).status_code == 404
 
 
 def test_a_dead_message_can_be_replayed_under_its_id(

@@ -54,6 +54,7 @@ Manager = Annotated[Principal, Depends(_manager)]
 TOPICS: Final = {topic.value: topic for topic in Topic if topic is not Topic.WEBHOOK_TEST}
 FOR_OFFICES: Final = [topic for topic in TOPICS.values() if topic not in TO_PLATFORMS]
 """What the forms offer; an office that asks for a topic of platforms hears nothing of it."""
+FOR_PLATFORMS: Final = [topic for topic in TOPICS.values() if topic in TO_PLATFORMS]
 LATEST: Final = 3
 WAITS: Final = (0, 60, 300, 900, 3_600)
 """How long messages may gather, as the form offers it. Unit: seconds."""
@@ -107,6 +108,7 @@ def webhooks_page(
         names=organisation_names(session, shown | set(own) | set(open_to)),
         places=sorted(set(open_to) | set(own)),
         topics=FOR_OFFICES,
+        platform_topics=FOR_PLATFORMS,
         channels=list(ChannelKind),
         signings=list(Signing),
         waits=WAITS,
@@ -118,10 +120,24 @@ def webhooks_page(
     )
 
 
+def chosen_topics(topic: Annotated[list[str] | None, Form()] = None) -> list[Topic]:
+    """Return the topics that a form names.
+
+    Raises
+    ------
+    InvalidInput
+        If a word is not one.
+    """
+    chosen = topic or []
+    if not set(chosen) <= set(TOPICS):
+        raise InvalidInput("no such topic", code="unknown_word", field="/topic")
+    return [TOPICS[one] for one in chosen]
+
+
 def wished(
     *,
+    topics: Annotated[list[Topic], Depends(chosen_topics)],
     url: Annotated[str, Form()] = "",
-    topic: Annotated[list[str] | None, Form()] = None,
     channel: Annotated[str, Form()] = ChannelKind.WEBHOOK.value,
     signing: Annotated[str, Form()] = Signing.HMAC.value,
     name: Annotated[str, Form(max_length=120)] = "",
@@ -135,16 +151,13 @@ def wished(
     InvalidInput
         If a word is not one.
     """
-    chosen = topic or []
-    if not set(chosen) <= set(TOPICS):
-        raise InvalidInput("no such topic", code="unknown_word", field="/topic")
     if channel not in set(ChannelKind) or signing not in set(Signing):
         raise InvalidInput("no such channel", code="unknown_word", field="/channel")
     by = ChannelKind(channel)
     is_webhook = by is ChannelKind.WEBHOOK
     return Wish(
         url=url.strip(),
-        topics=[TOPICS[one] for one in chosen],
+        topics=topics,
         channel=by,
         signing=Signing(signing) if is_webhook else Signing.HMAC,
         name=name.strip(),
@@ -205,6 +218,29 @@ def rotate(
         reason=reason,
     )
     return webhooks_page(request, session, principal, now, changed)
+
+
+@router.post("/webhooks/{endpoint_id}/topics")
+def change_topics(
+    *,
+    endpoint_id: str,
+    principal: Manager,
+    session: Transaction,
+    now: Now,
+    reason: Why,
+    topics: Annotated[list[Topic], Depends(chosen_topics)],
+) -> Response:
+    """Let an endpoint hear other topics; what was written for it before still goes to it."""
+    endpoints.change_topics(
+        session,
+        endpoint_id,
+        reach_of(principal, Permission.WEBHOOKS_MANAGE),
+        topics,
+        actor=principal.actor,
+        now=now,
+        reason=reason,
+    )
+    return page.go("/webhooks", "webhook_topics")
 
 
 @router.post("/webhooks/{endpoint_id}/test")
