@@ -10,7 +10,8 @@ The same seed gives the same bytes: `python -m learning.training.generating` wri
 ship, and a test makes them again. Nothing is read but the grammars, no data set and no suite.
 
 Harms between people and danger to oneself have one grammar, with the cloaks of their own words; there the
-twins matter most, for the same words quote, complain, joke and comfort.
+twins matter most, for the same words quote, complain, joke and comfort. What is said quietly, without the
+words of its kind, has a grammar of its own again: goodbyes, advertisements in a conversation, threats with an if.
 
 Neighbours: `sources` reads what is written here, as a recipe names it.
 """
@@ -51,11 +52,25 @@ PEOPLE_PER_CATEGORY: Final = MappingProxyType(
         Category.DOXXING: 600,
     },
 )
+VEILED_PER_CATEGORY: Final = MappingProxyType(
+    {
+        Category.SELF_HARM: 1300,
+        Category.SPAM: 1000,
+        Category.HATE: 700,
+        Category.HARASSMENT: 600,
+        Category.THREAT: 500,
+        Category.DOXXING: 400,
+        Category.SEXUAL: 400,
+        Category.ILLEGAL_GOODS: 500,
+        Category.SCAM: 500,
+    },
+)
 LONGEST: Final = 80
 """Characters of the longest text that is kept: these are comments, not letters."""
 
 SHARED, TWINS, ORDINARY = "shared", "twins", "ordinary"
 PEOPLE, PEOPLE_TWINS = "people", "people_twins"
+VEILED, VEILED_TWINS = "veiled", "veiled_twins"
 REGISTERS: Final = ("knowledge", "sums", "instructions", "stories", "translations_and_goods")
 PER_REGISTER: Final = 360
 """Plain texts of each register that is no comment at all."""
@@ -212,11 +227,20 @@ def generated(seed: int = SEED) -> tuple[bytes, bytes]:
 
 def people(seed: int = SEED) -> tuple[bytes, bytes]:
     """Return the two files of harms between people and their twins. The same seed gives the same bytes."""
+    return _paired(PEOPLE, PEOPLE_TWINS, PEOPLE_PER_CATEGORY, seed)
+
+
+def veiled(seed: int = SEED) -> tuple[bytes, bytes]:
+    """Return the two files of harms said quietly and their twins. The same seed gives the same bytes."""
+    return _paired(VEILED, VEILED_TWINS, VEILED_PER_CATEGORY, seed)
+
+
+def _paired(name: str, twin: str, counts: Mapping[Category, int], seed: int) -> tuple[bytes, bytes]:
     random, other = Random(seed), Random(seed + 1)  # noqa: S311 - variety, not secrecy
-    grammar, twins = read_grammar(PEOPLE), read_grammar(PEOPLE_TWINS)
+    grammar, twins = read_grammar(name), read_grammar(twin)
     bad: list[Made] = []
     good: list[Made] = []
-    for category, count in PEOPLE_PER_CATEGORY.items():
+    for category, count in counts.items():
         bad += _distinct(grammar.patterns[category], count, partial(_harm, grammar, category, random))
         good += _distinct(twins.patterns[category], count, partial(_twin, twins, other))
     taken = {made.text for made in bad}
@@ -292,6 +316,8 @@ def write(folder: Path = TEXTS) -> None:
     for name, lines in zip(("generated_ads", "generated_benign"), generated(), strict=True):
         (folder / f"{name}.jsonl").write_bytes(lines)
     for name, lines in zip(("generated_people", "generated_people_benign"), people(), strict=True):
+        (folder / f"{name}.jsonl").write_bytes(lines)
+    for name, lines in zip(("generated_veiled", "generated_veiled_benign"), veiled(), strict=True):
         (folder / f"{name}.jsonl").write_bytes(lines)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
@@ -16,11 +17,15 @@ from learning.training.generating import (
     PEOPLE_TWINS,
     PER_CATEGORY,
     TEXTS,
+    VEILED,
+    VEILED_PER_CATEGORY,
+    VEILED_TWINS,
     generated,
     harms,
     innocents,
     people,
     read_grammar,
+    veiled,
 )
 from models.errors import ConfigurationError
 from models.vocabulary import Category
@@ -76,26 +81,42 @@ def test_texts_are_distinct_short_and_filled() -> None:
     assert len({one.text for one in harms(4)}) == sum(PER_CATEGORY.values())
 
 
-def test_harms_between_people_ship_as_the_grammars_make_them_each_with_as_many_patterns_of_twins() -> None:
-    bad, good = people()
+@pytest.mark.parametrize(
+    ("name", "make", "counts"),
+    [("people", people, PEOPLE_PER_CATEGORY), ("veiled", veiled, VEILED_PER_CATEGORY)],
+)
+def test_harms_ship_as_the_grammars_make_them_each_with_as_many_twins(
+    name: str, make: Callable[[], tuple[bytes, bytes]], counts: Mapping[Category, int]
+) -> None:
+    bad, good = make()
     categories = Counter(orjson.loads(line)["category"] for line in bad.splitlines())
     made = [orjson.loads(line)["text"] for line in (*bad.splitlines(), *good.splitlines())]
+    grammar, twins = read_grammar(name), read_grammar(f"{name}_twins")
 
-    assert (TEXTS / "generated_people.jsonl").read_bytes() == bad
-    assert (TEXTS / "generated_people_benign.jsonl").read_bytes() == good
-    assert dict(categories) == dict(PEOPLE_PER_CATEGORY)
+    assert (TEXTS / f"generated_{name}.jsonl").read_bytes() == bad
+    assert (TEXTS / f"generated_{name}_benign.jsonl").read_bytes() == good
+    assert dict(categories) == dict(counts)
     assert len(good.splitlines()) >= 0.9 * len(bad.splitlines())
     assert len(made) == len(set(made))
     assert not [text for text in made if re.search(r"[{}#^]|\s\s", text)]
+    assert grammar.patterns.keys() == twins.patterns.keys()
 
 
 def test_no_text_is_taught_as_harm_and_as_innocent() -> None:
-    bad = {*texts_of("generated_ads.jsonl"), *texts_of("harms_ads.jsonl"), *texts_of("harms_wide.jsonl")}
-    good = {
-        *texts_of("generated_benign.jsonl"),
-        *texts_of("benign_ads.jsonl"),
-        *texts_of("benign_wide.jsonl"),
-    }
+    harmful = (
+        "generated_ads",
+        "generated_people",
+        "generated_veiled",
+        "harms_ads",
+        "harms_wide",
+        "harms_veiled",
+    )
+    innocent = (
+        *("generated_benign", "generated_people_benign", "generated_veiled_benign"),
+        *("benign_ads", "benign_wide", "benign_veiled"),
+    )
+    bad = {text for name in harmful for text in texts_of(f"{name}.jsonl")}
+    good = {text for name in innocent for text in texts_of(f"{name}.jsonl")}
 
     assert not bad & good
 
@@ -160,6 +181,6 @@ def test_a_category_that_is_not_on_the_closed_list_is_refused(tmp_path: Path) ->
 
 
 def test_every_grammar_that_lies_there_is_read() -> None:
-    read = {"shared", "twins", "ordinary", PEOPLE, PEOPLE_TWINS, *COMMERCIAL}
+    read = {"shared", "twins", "ordinary", PEOPLE, PEOPLE_TWINS, VEILED, VEILED_TWINS, *COMMERCIAL}
 
     assert {file.stem for file in GRAMMARS.glob("*.toml")} == read
