@@ -28,7 +28,7 @@ from models.errors import ConfigurationError, InvalidInput, NotPermitted, Unavai
 from models.rulebook import Backtest
 from models.threshold import LOWEST_AUTHORS
 from models.vocabulary import Category, RuleState
-from moderation import arrangement, automation, backtest, editions, tallies
+from moderation import arrangement, automation, backtest_counts, editions, tallies
 from moderation.arrangement import Base
 from moderation.editions import Change, Edition
 from moderation.outcomes import judgements, precisions
@@ -233,7 +233,7 @@ def proposal_of(
 
 def figures_for(principal: Principal | None, run: Backtest) -> dict[str, Any]:
     """Return what a run found, as somebody may see it: small counts of a place only with its posts."""
-    found = backtest.figures(run)
+    found = backtest_counts.figures(run)
     if principal is None or allows(principal, Permission.POSTS_READ, run.organisation):
         return found
     if found["confirmed"] + found["overturned"] < FEW:

@@ -258,10 +258,10 @@ def _rulebook_jobs(service: Service) -> list[Job]:
 
 def _quality_jobs(service: Service) -> list[Job]:
     """Return the drawing of blind samples, and what runs out or is forgotten about officers and reporters."""
-    from moderation import exposure, quality, reports, second_reading  # noqa: PLC0415 - as above
+    from moderation import drawing, exposure, reports, second_reading  # noqa: PLC0415 - as above
 
     def sample(now: datetime) -> object:
-        return quality.sample_due(service.database, service.keys.derive("samples"), now)
+        return drawing.sample_due(service.database, service.keys.derive("samples"), now)
 
     def expire_seconds(now: datetime) -> object:
         return second_reading.expire_due(service.database, now)

@@ -4,6 +4,7 @@ A place in the tree is a path of slugs such as `gd/dongguan/houjie`. `under` is 
 slash and nothing else: `gd/dong` has nothing to do with `gd/dongguan`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,16 @@ def under(column: Any, root: str) -> sa.ColumnElement[bool]:  # noqa: ANN401 - a
     Paths are compared by bytes, so a PostgreSQL column of paths must have the collation "C".
     """
     return sa.or_(column == root, sa.and_(column > root + "/", column < root + "0"))
+
+
+def within(column: Any, scope: Sequence[str]) -> sa.ColumnElement[bool]:  # noqa: ANN401 - as above
+    """Return whether a column's path lies under any root of a scope. An empty scope reaches nothing."""
+    return sa.or_(sa.false(), *(under(column, root) for root in scope))
+
+
+def reaches(scope: Sequence[str], path: str) -> bool:
+    """Return the same of one path."""
+    return any(is_under(path, root) for root in scope)
 
 
 def ancestors(path: str) -> list[str]:

@@ -9,7 +9,7 @@ author: a removal that an officer would not have made is taken back, and a perso
 
 Refuses: to let one officer answer the same sample twice for the figures.
 
-Neighbours: `quality` draws and estimates; `queue` opens; `review` decides; `undo` takes back.
+Neighbours: `drawing` draws; `quality` estimates; `queue` opens; `review` decides; `undo` takes back.
 """
 
 import secrets

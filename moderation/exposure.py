@@ -7,7 +7,7 @@ counted and never withheld, because somebody who is trained may be the only one 
 
 Refuses: to keep a reason for a pass, or which posts somebody saw.
 
-Neighbours: `queue` assigns by `conditions`; `quality` keeps a sample from its first reader.
+Neighbours: `queue` assigns by `conditions`; `drawing` keeps a sample from its first reader.
 """
 
 from collections.abc import Sequence

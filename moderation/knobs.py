@@ -2,7 +2,7 @@
 
 The newest setting of the nearest node holds. A recorded value outside the bounds counts as the default.
 
-Neighbours: `api/adjustments.py` takes a change with its reason; `quality`, `second_reading`, `exposure` and
+Neighbours: `api/adjustments.py` takes a change with its reason; `drawing`, `second_reading`, `exposure` and
 `reports` ask.
 """
 

@@ -22,6 +22,7 @@ from models.errors import InvalidInput, TingjianError
 from models.rulebook import Backtest
 from models.vocabulary import BacktestState, Category
 from moderation import backtest as runs
+from moderation import backtest_counts
 from moderation.editions import Change
 from moderation.proposals import Proposal, ProposalKind
 
@@ -53,7 +54,7 @@ def backtest(  # noqa: PLR0917 - the options of a command
         run = _run(service, proposal, period, Change(operator().name, reason, now))
         if run.state is not BacktestState.DONE:
             raise InvalidInput(run.problem or f"the back-test was {run.state.value}")
-        figures = runs.figures(run)
+        figures = backtest_counts.figures(run)
         if as_json:
             typer.echo(orjson.dumps({"run": run.id, "rulebook": run.rulebook, **figures}).decode())
         else:

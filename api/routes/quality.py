@@ -1,6 +1,6 @@
 """Quality and care over HTTP: second readings, passing a post on, and the figures of blind looks.
 
-Neighbours: `moderation/quality.py`, `second_reading.py`, `confirming.py` and `exposure.py` do the work.
+Neighbours: `moderation/quality.py`, `golden_items.py`, `second_reading.py`, `confirming.py`, `exposure.py` do the work.
 """
 
 from datetime import timedelta
@@ -26,14 +26,7 @@ from api.schemas.quality import (
 )
 from api.schemas.reviews import PrecisionOut
 from api.security import Permission, Principal, scopes
-from moderation import (
-    confirming,
-    exposure,
-    leases,
-    locks,
-    quality,
-    second_reading,
-)
+from moderation import confirming, exposure, golden_items, leases, locks, quality, second_reading
 from moderation.precision import Precision
 
 router = APIRouter(prefix="/v1", tags=["quality"])
@@ -128,7 +121,7 @@ def officers(principal: Lead, session: Reading, now: Now, days: Days = 90) -> Le
 @router.get("/quality/golden")
 def golden(principal: Lead, session: Reading) -> list[GoldenOut]:
     """List the golden items: references to posts, and no text."""
-    found = quality.golden_items(session, scopes(principal, Permission.QUALITY_LEAD))
+    found = golden_items.listed(session, scopes(principal, Permission.QUALITY_LEAD))
     return [GoldenOut.of(one) for one in found]
 
 
@@ -136,7 +129,7 @@ def golden(principal: Lead, session: Reading) -> list[GoldenOut]:
 def add_golden(raw: RawBody, principal: Lead, session: Transaction, now: Now) -> GoldenOut:
     """Make a post a golden item with its right answer."""
     sent = validated(GoldenIn, parse_shallow(raw))
-    item = quality.add_golden(
+    item = golden_items.add_golden(
         session,
         sent.post_id,
         sent.expected,
@@ -152,5 +145,5 @@ def add_golden(raw: RawBody, principal: Lead, session: Transaction, now: Now) ->
 def retire_golden(golden_id: str, principal: Lead, session: Transaction, now: Now) -> GoldenOut:
     """Put a golden item into the queue no more."""
     scope = scopes(principal, Permission.QUALITY_LEAD)
-    found = quality.retire_golden(session, golden_id, scope=scope, actor=principal.actor, now=now)
+    found = golden_items.retire_golden(session, golden_id, scope=scope, actor=principal.actor, now=now)
     return GoldenOut.of(found)

@@ -39,7 +39,7 @@ from api.schemas.rules import (
 from api.security import Permission, Principal, allows, authorise, authorise_found, holds, scopes
 from models.errors import InvalidInput, NotPermitted
 from models.rulebook import Backtest, RulebookEdition
-from moderation import automation, backtest, editions, switching
+from moderation import automation, backtest, backtest_sample, editions, switching
 from moderation.editions import Change, Edition
 from moderation.proposals import Proposal, ProposalKind
 
@@ -160,7 +160,7 @@ def sample(run_id: Identifier, principal: PostReader, session: Transaction, now:
     run = backtest.find(session, run_id)
     authorise_found(principal, Permission.BACKTESTS_READ, run.organisation)
     authorise_found(principal, Permission.POSTS_READ, run.organisation)
-    found = backtest.passages(
+    found = backtest_sample.passages(
         session,
         run,
         lambda place: allows(principal, Permission.POSTS_READ, place),

@@ -14,7 +14,7 @@ from models.errors import ConfigurationError, Conflict, InvalidInput
 from models.post import Post
 from models.rulebook import Backtest
 from models.vocabulary import Action, BacktestState, Category, PostState, RuleState, Verdict
-from moderation import backtest, switching
+from moderation import backtest, backtest_counts, backtest_sample, switching
 from moderation.editions import Change
 from moderation.intake import take
 from moderation.proposals import Proposal, ProposalKind
@@ -88,7 +88,7 @@ def test_a_pack_is_tried_and_nothing_else_changes(
         deciding.decide(session, diets[2], Action.PUBLISH, now)
 
     run = run_out(database, screener, now, request(database, now))
-    found = backtest.figures(run)
+    found = backtest_counts.figures(run)
 
     assert run.state is BacktestState.DONE
     assert (found["posts"], found["hits"], found["hits_no_other_rule_makes"]) == (5, 3, 2)
@@ -123,9 +123,9 @@ def test_a_rule_in_shadow_is_tried_on_and_an_active_one_off(
 ) -> None:
     store(database, screener, now, [SALE, HARMLESS])
     one = Proposal(ProposalKind.RULE, rule="spam.test")
-    off = backtest.figures(run_out(database, screener, now, request(database, now, one)))
+    off = backtest_counts.figures(run_out(database, screener, now, request(database, now, one)))
     switching.switch(database, screener.base, one, RuleState.SHADOW, Change("account:tester", "a test", now))
-    on = backtest.figures(run_out(database, screener, now, request(database, now, one)))
+    on = backtest_counts.figures(run_out(database, screener, now, request(database, now, one)))
 
     assert (off["hits"], off["changes"]) == (1, {"hold>publish": 1})
     assert (on["hits"], on["changes"]) == (1, {"publish>hold": 1})
@@ -140,7 +140,7 @@ def test_thresholds_are_tried(database: Database, tmp_path: Path, now: datetime)
     store(database, screener, now, [HARMLESS, SALE])
     bands = Proposal(ProposalKind.BANDS, bands={Category.SPAM: (0.6, 0.5)})
 
-    found = backtest.figures(run_out(database, screener, now, request(database, now, bands)))
+    found = backtest_counts.figures(run_out(database, screener, now, request(database, now, bands)))
 
     assert (found["hits"], found["changes"]) == (1, {"publish>hold": 1})
 
@@ -154,7 +154,7 @@ def test_a_newer_self_of_a_pack_is_compared_with_the_older_one(
     store(database, screener, now, [DIET, "每天一杯魔力茶", HARMLESS])
     newer = pack_text(rule(id="operator.diet", any=["魔力茶"], tests={"hit": ["魔力茶"]}))
 
-    found = backtest.figures(
+    found = backtest_counts.figures(
         run_out(database, screener, now, request(database, now, Proposal(ProposalKind.PACK, source=newer)))
     )
 
@@ -173,7 +173,7 @@ def test_a_run_goes_on_where_it_stopped(
     whole = run_out(database, screener, now, run)
 
     assert (first.judged, half.judged, half.state) == (2, 2, BacktestState.RUNNING)
-    assert (whole.judged, backtest.figures(whole)["hits"]) == (6, 3)
+    assert (whole.judged, backtest_counts.figures(whole)["hits"]) == (6, 3)
 
 
 def test_a_worker_that_was_killed_loses_its_lease_and_another_goes_on(
@@ -208,7 +208,7 @@ def test_counts_under_two_rulebooks_are_not_added_up(
 
     whole = run_out(database, screener, now, run)
 
-    assert (whole.judged, backtest.figures(whole)["changes"]) == (2, {"publish>hold": 2})
+    assert (whole.judged, backtest_counts.figures(whole)["changes"]) == (2, {"publish>hold": 2})
     assert whole.rulebook.endswith("+1")
 
 
@@ -261,16 +261,16 @@ def test_the_sample_is_bounded_holds_no_text_and_every_look_is_audited(
         post.state = PostState.DELETED
         session.add(post)
     with database.transaction() as session:
-        seen = backtest.passages(
+        seen = backtest_sample.passages(
             session, run, lambda place: place == "gd/dongguan", actor="account:one", now=now
         )
-        assert backtest.passages(session, run, lambda _: False, actor="account:two", now=now) == []
+        assert backtest_sample.passages(session, run, lambda _: False, actor="account:two", now=now) == []
     with database.reading() as session:
         looks = session.exec(
             select(AuditEntry).where(col(AuditEntry.action) == "backtest.posts_viewed")
         ).all()
 
-    assert len(sample) == backtest.PER_CHANGE + 2
+    assert len(sample) == backtest_counts.PER_CHANGE + 2
     assert "祖传" not in str(run.tallies)
     assert len(seen) == len(sample) - 1
     assert [seen[0].text[start:end] for start, end in seen[0].spans] == ["祖传秘方"]

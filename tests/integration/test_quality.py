@@ -14,7 +14,19 @@ from models.post import Post
 from models.quality import GoldenItem, QualitySample, SampleAnswer, SampleFrame, SecondReading
 from models.review import Decision, ReviewTask, Statement
 from models.vocabulary import Action, Category, PostState, SampleKind, SecondState, TaskState, Verdict
-from moderation import blind, confirming, knobs, leases, quality, queue, review, undo
+from moderation import (
+    blind,
+    confirming,
+    drawing,
+    golden_items,
+    knobs,
+    leases,
+    quality,
+    queue,
+    review,
+    sample_places,
+    undo,
+)
 from moderation.outcomes import judgements, precisions
 from tests.support import posting
 from tests.support.posting import COLLEAGUE, OFFICER, send
@@ -48,7 +60,7 @@ def everything(database: Database, now: datetime, **more: int) -> None:
 
 
 def drawn(database: Database, now: datetime) -> QualitySample:
-    quality.sample_due(database, KEY, now)
+    drawing.sample_due(database, KEY, now)
     with database.reading() as session:
         return session.exec(select(QualitySample)).one()
 
@@ -84,14 +96,14 @@ def test_the_same_key_draws_the_same_posts_and_another_key_others(database: Data
     turn(database, now, **{knobs.REMOVED: 30})
     for number in range(40):
         send(database, now, external_id=str(number), text=f"刷单日结第{number}批")
-    report = quality.sample_due(database, KEY, now + LATER)
+    report = drawing.sample_due(database, KEY, now + LATER)
     assert report.looked_at == 40
-    assert quality.sample_due(database, KEY, now + LATER).looked_at == 0
+    assert drawing.sample_due(database, KEY, now + LATER).looked_at == 0
     with database.reading() as session:
         found = session.exec(select(QualitySample)).all()
         assert report.drawn == len(found)
         assert 3 <= len(found) <= 25
-        assert all(quality.lot(KEY, "draw", one.screening_id) < 0.3 for one in found)
+        assert all(sample_places.lot(KEY, "draw", one.screening_id) < 0.3 for one in found)
         frame = session.exec(select(SampleFrame)).one()
         assert (frame.kind, frame.stratum, frame.verdicts) == (SampleKind.REMOVED, "scam", 40)
 
@@ -104,7 +116,7 @@ def test_a_published_post_stays_up_while_it_is_read_and_nobody_outside_hears_of_
     sample = drawn(database, now + LATER)
     assert sample.kind is SampleKind.PUBLISHED
     say(database, now + LATER, Action.REMOVE, Category.SPAM)
-    quality.sample_due(database, KEY, now + LATER_STILL)
+    drawing.sample_due(database, KEY, now + LATER_STILL)
     with database.reading() as session:
         assert post_of(session).state is PostState.PUBLISHED
         assert session.exec(select(OutboxMessage)).all() == []
@@ -131,7 +143,7 @@ def test_a_published_post_that_the_second_officer_would_keep_stays_and_counts_as
     send(database, now)
     drawn(database, now + LATER)
     say(database, now + LATER, Action.REMOVE, Category.SPAM)
-    quality.sample_due(database, KEY, now + LATER_STILL)
+    drawing.sample_due(database, KEY, now + LATER_STILL)
     with database.transaction() as session:
         reading = session.exec(select(SecondReading)).one()
         confirming.settle(
@@ -148,7 +160,7 @@ def test_a_sample_looks_like_an_ordinary_cold_post(database: Database, now: date
     send(database, now, external_id="removed", text="刷单日结")
     for number in range(30):
         send(database, now, external_id=f"held-{number}", text=f"加薇领取{number}")
-    quality.sample_due(database, KEY, now + LATER)
+    drawing.sample_due(database, KEY, now + LATER)
     shown = []
     with database.transaction() as session:
         listed = queue.waiting(session, SCOPE, now=now + LATER)
@@ -176,7 +188,7 @@ def test_the_lot_of_a_cold_card_hangs_on_chance_and_not_on_the_task(
     send(database, now, external_id="removed", text="刷单日结")
     for number in range(40):
         send(database, now, external_id=f"held-{number}", text=f"加薇领取{number}")
-    quality.sample_due(database, KEY, now + LATER)
+    drawing.sample_due(database, KEY, now + LATER)
 
     def cold(*, forget: bool) -> set[str]:
         with database.transaction() as session:
@@ -257,10 +269,10 @@ def test_a_post_that_is_read_twice_goes_to_somebody_else_and_gives_an_agreement(
     everything(database, now, **{knobs.TWICE: 100})
     for number in range(4):
         send(database, now, external_id=str(number), text=f"刷单日结{number}")
-    quality.sample_due(database, KEY, now + LATER)
+    drawing.sample_due(database, KEY, now + LATER)
     for _ in range(4):
         say(database, now + LATER, Action.REMOVE, Category.SCAM)
-    quality.sample_due(database, KEY, now + LATER_STILL)
+    drawing.sample_due(database, KEY, now + LATER_STILL)
     with database.transaction() as session:
         assert leases.next_task(session, SCOPE, OFFICER, now=now + LATER_STILL) is None
     for number in range(4):
@@ -272,7 +284,7 @@ def test_a_post_that_is_read_twice_goes_to_somebody_else_and_gives_an_agreement(
             COLLEAGUE,
         )
     end = now + LATER_STILL + LATER
-    assert quality.sample_due(database, KEY, end).settled == 4
+    assert drawing.sample_due(database, KEY, end).settled == 4
     with database.reading() as session:
         found = quality.figures(session, SCOPE, since=now, now=end)
         assert found.alpha_posts == 4
@@ -281,7 +293,7 @@ def test_a_post_that_is_read_twice_goes_to_somebody_else_and_gives_an_agreement(
 
 
 def golden_answers() -> Mapping[str, tuple[Action, Category | None]]:
-    return {one.text: (one.action, one.category) for one in quality.shipped()}
+    return {one.text: (one.action, one.category) for one in golden_items.shipped()}
 
 
 def test_golden_items_come_among_the_posts_and_only_their_officer_and_a_lead_learn_the_result(
@@ -291,8 +303,8 @@ def test_golden_items_come_among_the_posts_and_only_their_officer_and_a_lead_lea
     for number in range(10):
         send(database, now, external_id=str(number), text=f"加薇领取{number}")
         say(database, now, Action.PUBLISH)
-    assert quality.sample_due(database, KEY, now).golden == 2
-    assert quality.sample_due(database, KEY, now).golden == 0
+    assert drawing.sample_due(database, KEY, now).golden == 2
+    assert drawing.sample_due(database, KEY, now).golden == 0
     with database.reading() as session:
         messages = len(session.exec(select(OutboxMessage)).all())
         decisions = len(session.exec(select(Decision)).all())
@@ -335,10 +347,10 @@ def test_a_post_becomes_a_golden_item_and_is_retired(database: Database, now: da
     send(database, now)
     with database.transaction() as session:
         post = post_of(session)
-        item = quality.add_golden(
+        item = golden_items.add_golden(
             session, post.id, Action.PUBLISH, None, scope=SCOPE, actor="account:x", now=now
         )
-        quality.retire_golden(session, item.id, scope=SCOPE, actor="account:x", now=now)
+        golden_items.retire_golden(session, item.id, scope=SCOPE, actor="account:x", now=now)
     with database.reading() as session:
         assert session.exec(select(GoldenItem.retired_at)).one() == now
         assert session.exec(select(ReviewTask).where(col(ReviewTask.post_id) == post.id)).all() == []

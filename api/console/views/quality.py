@@ -16,14 +16,7 @@ from api.dependencies import Now, Reading, Transaction, require
 from api.routes.reviews import care_of, decides
 from api.security import Permission, Principal, holds, scopes
 from models.vocabulary import Action, Category, SecondState
-from moderation import (
-    confirming,
-    exposure,
-    leases,
-    locks,
-    quality,
-    second_reading,
-)
+from moderation import confirming, exposure, golden_items, leases, locks, quality, second_reading
 
 router = pages()
 PERIOD: Final = timedelta(days=90)
@@ -49,7 +42,7 @@ def figures(request: Request, principal: Reader, session: Reading, now: Now) -> 
         exposure=exposure.of_officer(session, principal.id, now) if decides_too else None,
         officers=quality.golden_agreement(session, since=since, now=now, scope=leads) if leads else None,
         together=exposure.together(session, leads, now) if leads else None,
-        golden=quality.golden_items(session, leads) if leads else None,
+        golden=golden_items.listed(session, leads) if leads else None,
     )
 
 
@@ -64,7 +57,7 @@ def add_golden(
     category: Annotated[str, Form()] = "",
 ) -> Response:
     """Make a post a golden item."""
-    quality.add_golden(
+    golden_items.add_golden(
         session,
         post.strip(),
         expected,
@@ -80,7 +73,7 @@ def add_golden(
 def retire_golden(golden_id: str, principal: Lead, session: Transaction, now: Now) -> Response:
     """Put a golden item into the queue no more."""
     scope = scopes(principal, Permission.QUALITY_LEAD)
-    quality.retire_golden(session, golden_id, scope=scope, actor=principal.actor, now=now)
+    golden_items.retire_golden(session, golden_id, scope=scope, actor=principal.actor, now=now)
     return page.go("/quality", "golden_retired")
 
 

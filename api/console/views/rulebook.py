@@ -4,7 +4,7 @@ A back-test runs in the worker; its page shows how far it has come and asks agai
 scripts or by a link. The sample is shown to whoever may read posts there, and the look is audited.
 What the door refuses is shown in its own words, with file, line and the texts it would hit.
 
-Neighbours: `api/rules.py` knows who may; `moderation/editions`, `backtest`, `automation` do the work.
+Neighbours: `api/rules.py` knows who may; `moderation/switching`, `backtest`, `automation` do the work.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,7 +23,7 @@ from api.security import Permission, Principal, allows, authorise, authorise_fou
 from models.errors import CharterViolation, Conflict, InvalidInput, NotFound, TingjianError
 from models.rulebook import Backtest, RuleNotice
 from models.vocabulary import BacktestState, Category, RuleState
-from moderation import automation, backtest, editions, proposals, switching
+from moderation import automation, backtest, backtest_sample, editions, proposals, switching
 from moderation.editions import Change
 from moderation.proposals import Proposal, ProposalKind
 
@@ -306,7 +306,7 @@ def _run_page(
     proposal = Proposal.of(run.proposal)
     sees = allows(principal, Permission.POSTS_READ, run.organisation)
     shown = (
-        backtest.passages(
+        backtest_sample.passages(
             session,
             run,
             lambda place: allows(principal, Permission.POSTS_READ, place),
