@@ -2,7 +2,7 @@
 
 Refuses: the officer who proposed it, and a proposal that has run out or whose post changed.
 
-Neighbours: `second_reading` keeps the proposals; `rulings` carries out what was confirmed; `quality` learns
+Neighbours: `second_reading` keeps the proposals; `rulings` carries out what was confirmed; `drawing` learns
 from it whether a published post was harmful.
 """
 

@@ -5,9 +5,9 @@ gives the author a statement of reasons. The platform is told by the outbox when
 is not *publish*. A post that is moved later, because it was edited or the rules changed, has its
 entry on the audit log.
 
-Refuses: to remove automatically a post that belongs to a demand or stands in a report (charter, 2):
-a person looks at it. Refuses, too, to let an edit publish what was removed, or to let one end the
-lane of a person in danger. These are written here and not in the policy, because they depend on
+Refuses: to remove automatically a post that belongs to a demand or an event, or stands in a report
+(charter, 2): a person looks at it. Refuses, too, to let an edit publish what was removed, or to let one
+end the lane of a person in danger. These are written here and not in the policy, because they depend on
 records and the policy is pure.
 
 Neighbours: `intake` and `rescreen` bring outcomes; `review` continues with the tasks.
@@ -26,6 +26,7 @@ from sqlmodel import Session, SQLModel, col, select
 from models import audit
 from models.audit import Note
 from models.base import new_id
+from models.casework import EventPost
 from models.database import Database
 from models.demand import Demand, DemandMember
 from models.event import ReportExample
@@ -219,7 +220,7 @@ class _History:
     sequences: dict[tuple[str, int], int]
     open_tasks: dict[str, ReviewTask]
     heard: frozenset[str]
-    """Posts that belong to a demand or stand in a report."""
+    """Posts that belong to a demand or an event, or stand in a report."""
     removed: frozenset[str]
     """Posts with a removal that still stands, of any revision."""
     conspicuous: dict[str, list[dict[str, Any]]]
@@ -246,6 +247,7 @@ def _history(session: Session, posts: Sequence[str]) -> _History:
         .where(col(DemandMember.post_id).in_(posts), col(Demand.state) != DemandState.REJECTED)
     ).all()
     examples = session.exec(select(ReportExample.post_id).where(col(ReportExample.post_id).in_(posts))).all()
+    telling = session.exec(select(EventPost.post_id).where(col(EventPost.post_id).in_(posts))).all()
     removed = session.exec(
         select(Statement.post_id).where(
             col(Statement.post_id).in_(posts),
@@ -256,7 +258,7 @@ def _history(session: Session, posts: Sequence[str]) -> _History:
     return _History(
         sequences={(post, revision): sequence for post, revision, sequence in sequences},
         open_tasks={task.post_id: task for task in tasks},
-        heard=frozenset(members) | frozenset(examples),
+        heard=frozenset(members) | frozenset(examples) | frozenset(telling),
         removed=frozenset(removed),
         conspicuous=_conspicuous(session, posts),
     )

@@ -1,6 +1,7 @@
 """Quality and care over HTTP: second readings, passing a post on, and the figures of blind looks.
 
-Neighbours: `moderation/quality.py`, `golden_items.py`, `second_reading.py`, `confirming.py`, `exposure.py` do the work.
+Neighbours: `moderation/quality.py`, `golden_items.py`, `second_reading.py`, `confirming.py` and
+`exposure.py` do the work.
 """
 
 from datetime import timedelta

@@ -5,12 +5,24 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import select
 
+from models.casework import EventPost
 from models.database import Database
 from models.demand import Demand, DemandMember
+from models.event import Event
 from models.post import Post
 from models.review import ReviewTask, Statement
 from models.screening import Screening
-from models.vocabulary import Action, Category, DemandState, Domain, PostState, TaskState, Topic, Verdict
+from models.vocabulary import (
+    Action,
+    Category,
+    DemandState,
+    Domain,
+    EventKind,
+    PostState,
+    TaskState,
+    Topic,
+    Verdict,
+)
 from moderation import leases, review
 from moderation.screening import rescreen
 from tests.support import posting
@@ -59,6 +71,24 @@ def test_a_post_that_belongs_to_a_demand_is_never_removed_automatically(
     with database.reading() as session:
         assert session.exec(select(Statement)).all() == []
         assert {one.verdict for one in session.exec(select(Screening))} == {Verdict.PUBLISH, Verdict.HOLD}
+
+
+def test_a_post_that_tells_of_an_event_is_never_removed_automatically(
+    database: Database, now: datetime
+) -> None:
+    send(database, now, text="食堂没有热水")
+    with database.transaction() as session:
+        event = Event(
+            kind=EventKind.SAFETY_INCIDENT, organisation="gd/dongguan", title="热水",
+            domain=Domain.CAMPUS_LIFE, created_at=now,
+        )  # fmt: skip
+        session.add(event)
+        session.flush()
+        session.add(EventPost(event_id=event.id, post_id=session.exec(select(Post.id)).one(), joined_at=now))
+
+    rescreen(database, STRICT, now=now)
+
+    assert the_post(database).state is PostState.HELD
 
 
 def test_an_edit_cannot_publish_what_was_removed(database: Database, now: datetime) -> None:
