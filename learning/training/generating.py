@@ -11,7 +11,7 @@ ship, and a test makes them again. Nothing is read but the grammars, no data set
 
 Harms between people and danger to oneself have one grammar, with the cloaks of their own words; there the
 twins matter most, for the same words quote, complain, joke and comfort. What is said quietly, without the
-words of its kind, has a grammar of its own again: goodbyes, advertisements in a conversation, threats with an if.
+words of its kind, has a grammar of its own again: goodbyes, advertisements in a talk, threats with an if.
 
 Neighbours: `sources` reads what is written here, as a recipe names it.
 """
