@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -32,6 +32,8 @@ from tests.support import services, voices
 
 SOURCE = "cases"
 UNIT = "gd/foshan"
+AT_ONCE = 4
+PAUSE_S = 0.1
 COOKIE, CSRF = "tingjian", "csrf of a kill test"
 PEOPLE = {
     "operations": (Role.OPERATIONS, "gd"),
@@ -69,29 +71,40 @@ class Walked:
     sent_again: int = 0
 
 
-def plant(database: Database, secret: str, count: int, now: datetime) -> tuple[dict[str, str], list[str]]:
-    """Make the people and the cases; return each one's cookie and the cases' ids."""
-    cookies: dict[str, str] = {}
-    people = {}
-    for login, grant in PEOPLE.items():
-        people[login] = services.make_account(database, now, login, grant)
-        with database.transaction() as session:
-            opened = SignIn(
-                account_id=people[login].id, csrf=CSRF, created_at=now, expires_at=now + timedelta(days=1)
-            )
-            session.add(opened)
-        cookies[login] = Keys(secret.encode()).cookies.sign(opened.id).decode()
-    verifier = Actor(people["coordinator"].id, "coordinator", ("gd",))
-    made = []
-    for number in range(count):
-        with database.transaction() as session:
-            chorus = voices.demand(session, now, title=f"宿舍热水 {number}")
+class Supply:
+    """Makes the people, and cases for the walkers for as long as they ask for more."""
+
+    def __init__(self, database: Database, secret: str) -> None:
+        self.database = database
+        self.lock = threading.Lock()
+        self.made: list[str] = []
+        self.cookies: dict[str, str] = {}
+        people = {}
+        now = datetime.now(UTC)
+        for login, grant in PEOPLE.items():
+            people[login] = services.make_account(database, now, login, grant)
+            with database.transaction() as session:
+                opened = SignIn(
+                    account_id=people[login].id, csrf=CSRF, created_at=now, expires_at=now + timedelta(days=1)
+                )
+                session.add(opened)
+            self.cookies[login] = Keys(secret.encode()).cookies.sign(opened.id).decode()
+        self.verifier = Actor(people["coordinator"].id, "coordinator", ("gd",))
+
+    def more(self, count: int) -> list[str]:
+        """Return the ids of so many new cases."""
+        with self.lock:
+            return [self._case(datetime.now(UTC)) for _ in range(count)]
+
+    def _case(self, now: datetime) -> str:
+        with self.database.transaction() as session:
+            chorus = voices.demand(session, now, title=f"宿舍热水 {len(self.made)}")
             chorus.many(1, 10, now - timedelta(days=1), source=SOURCE, organisation="gd/dongguan")
-            event = events.verify_demand(session, chorus.demand.id, verifier, now=now, note="属实")
+            event = events.verify_demand(session, chorus.demand.id, self.verifier, now=now, note="属实")
             case = cases.case_of_event(session, event.id)
             assert case is not None
-            made.append(case.id)
-    return cookies, made
+        self.made.append(case.id)
+        return case.id
 
 
 def listen(session: Session, now: datetime, url: str, secret: str) -> tuple[str, str]:
@@ -113,30 +126,33 @@ def listen(session: Session, now: datetime, url: str, secret: str) -> tuple[str,
 class Walker(threading.Thread):
     """Walks its cases step by step, and sends a step again until somebody answers."""
 
-    def __init__(
-        self, url: str, cookies: dict[str, str], mine: Sequence[str], walked: Walked, seed: str
-    ) -> None:
+    def __init__(self, url: str, supply: Supply, walked: Walked, seed: str) -> None:
         super().__init__(daemon=True)
-        self.url, self.cookies, self.mine, self.walked = url, cookies, mine, walked
+        self.url, self.supply, self.walked = url, supply, walked
         self.random = Random(seed)  # noqa: S311 - a repeatable choice
         self.stop = threading.Event()
 
     def run(self) -> None:
         with httpx.Client(base_url=self.url, timeout=10, trust_env=False) as http:
-            for who, step in WAY:
-                for case in self.mine:
-                    if self.stop.is_set():
-                        return
-                    seen = self.insist(http, "GET", f"/v1/cases/{case}", "coordinator")
-                    if seen is not None:
-                        self.take(http, case, seen.json()["case"]["version"], who, step)
-                    time.sleep(self.random.uniform(0.0, 0.3))
+            while not self.stop.is_set():
+                self.walk(http, self.supply.more(AT_ONCE))
+
+    def walk(self, http: httpx.Client, mine: Sequence[str]) -> None:
+        """Take every step of the way, one after the other, in all of these cases."""
+        for who, step in WAY:
+            for case in mine:
+                if self.stop.is_set():
+                    return
+                seen = self.insist(http, "GET", f"/v1/cases/{case}", "coordinator")
+                if seen is not None:
+                    self.take(http, case, seen.json()["case"]["version"], who, step)
+                time.sleep(self.random.uniform(0.0, PAUSE_S))
 
     def insist(
         self, http: httpx.Client, method: str, path: str, who: str, body: dict[str, Any] | None = None
     ) -> httpx.Response | None:
         """Send the same request until there is an answer; None if the run ends before."""
-        headers = {"cookie": f"{COOKIE}={self.cookies[who]}", "x-csrf-token": CSRF}
+        headers = {"cookie": f"{COOKIE}={self.supply.cookies[who]}", "x-csrf-token": CSRF}
         for turn in range(100_000):
             try:
                 answer = http.request(method, path, json=body, headers=headers)
