@@ -7,7 +7,8 @@ whoever got it to erase it.
 Refuses: asking in a collective demand, or about a post that is gone; giving after the link ran out;
 an empty or overlong value.
 
-Neighbours: `helping` opens help cases, `handling` passes a case on, `forms` shows the name.
+Neighbours: `helping` opens help cases, `handling` passes a case on, `forms` shows the name, `forgetting`
+empties what nobody needs any more.
 """
 
 import hashlib
@@ -37,17 +38,21 @@ WORDING: Final = MappingProxyType(
     {
         ConsentItem.NAME: Words(
             "我同意把我的姓名告诉办理此事的单位，只用于办理此事。我可以随时用这个链接撤回。"
-            "撤回后，姓名从办理表和记录中删去，还没有发出的不再发出，已经收到的单位会被要求删除。",
+            "撤回后，姓名从办理表和记录中删去，还没有发出的不再发出，已经收到的单位会被要求删除。"
+            "此事归档后，到期也同样删去。",
             "I agree that my name is told to the unit that handles this, for this alone. I can take it back"
             " with this link at any time: then it goes from the form and the records, what has not left yet"
-            " stays, and the unit that has it is asked to erase it.",
+            " stays, and the unit that has it is asked to erase it. The same happens some time after the"
+            " matter is closed.",
         ),
         ConsentItem.CONTACT: Words(
             "我同意把我填写的联系方式告诉办理此事的单位，只用于就此事与我联系。我可以随时用这个链接撤回。"
-            "撤回后，联系方式从记录中删去，还没有发出的不再发出，已经收到的单位会被要求删除。",
+            "撤回后，联系方式从记录中删去，还没有发出的不再发出，已经收到的单位会被要求删除。"
+            "此事归档后，到期也同样删去。",
             "I agree that the contact I give is told to the unit that handles this, to reach me about this"
             " alone. I can take it back with this link at any time: then it goes from the records, what has"
-            " not left yet stays, and the unit that has it is asked to erase it.",
+            " not left yet stays, and the unit that has it is asked to erase it. The same happens some time"
+            " after the matter is closed.",
         ),
     }
 )
@@ -194,7 +199,7 @@ def give(
         row = known[item]
         row.value = seal(links.key, value.encode(), _about(found.case, item))
         row.wording = WORDING[item].en if language == "en" else WORDING[item].zh
-        row.given_at, row.revoked_at = now, None
+        row.given_at, row.revoked_at, row.forgotten_at = now, None, None
         session.add(row)
     session.flush()
     entry = disposal.append(
@@ -235,7 +240,7 @@ def forget(session: Session, case: Case, consents: Sequence[CaseConsent], *, now
     for one in consents:
         one.value, one.revoked_at = None, now
         session.add(one)
-    offices = _empty_messages(session, case, items, now)
+    offices = empty_messages(session, case, items, now)
     entry = disposal.append(
         session,
         case,
@@ -245,6 +250,20 @@ def forget(session: Session, case: Case, consents: Sequence[CaseConsent], *, now
         now=now,
         details={"items": [item.value for item in items], "round": case.round},
     )
+    ask_to_erase(session, case, offices, items, occurrence=entry.id, now=now)
+    session.flush()
+
+
+def ask_to_erase(
+    session: Session,
+    case: Case,
+    offices: Sequence[str],
+    items: Sequence[ConsentItem],
+    *,
+    occurrence: str,
+    now: datetime,
+) -> None:
+    """Ask offices that may have got a name or a contact to erase it."""
     for office in offices:
         tell_office(
             session,
@@ -253,12 +272,11 @@ def forget(session: Session, case: Case, consents: Sequence[CaseConsent], *, now
             case.id,
             payload={"case": case.id, "erase": [item.value for item in items]},
             now=now,
-            occurrence=entry.id,
+            occurrence=occurrence,
         )
-    session.flush()
 
 
-def _empty_messages(session: Session, case: Case, items: Sequence[ConsentItem], now: datetime) -> list[str]:
+def empty_messages(session: Session, case: Case, items: Sequence[ConsentItem], now: datetime) -> list[str]:
     """Withdraw what waits and empty what has left; return the offices that may have got it.
 
     A message that is on its way this moment counts as having left.

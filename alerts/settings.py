@@ -12,6 +12,7 @@ MINUTE = 60.0
 HOUR = 60 * MINUTE
 WAITS = (5.0, 30.0, 2 * MINUTE, 10 * MINUTE, HOUR, 3 * HOUR, *repeat(6 * HOUR, 11))
 """Waits between tries, in seconds. They add up to about three days."""
+LONGEST_CONSENT_DAYS = 180
 
 
 class MailSecurity(StrEnum):
@@ -57,7 +58,8 @@ class AlertsSettings:
     `timeout` bounds one try from the look-up of the name to the answer's headers; `lease` is how
     long a crashed worker's messages wait, and must be longer. `round_limit` is when a round takes
     no new messages any more. `sealing` is the key that seals addresses of chats and private keys.
-    `repeat` is when an alarm that nobody acknowledged comes again from the top.
+    `repeat` is when an alarm that nobody acknowledged comes again from the top. `consent_days` is how long
+    an archived help case keeps a name. Unit: days, 0 to 180, which is a bound of the code.
     """
 
     allow_private: bool = False
@@ -73,6 +75,7 @@ class AlertsSettings:
     mail: MailSettings | None = None
     public_url: str = "http://127.0.0.1:8311"
     repeat: float = 4 * HOUR
+    consent_days: int = 30
 
     def __post_init__(self) -> None:
         if not 0.0 < self.timeout < self.lease:
@@ -81,3 +84,5 @@ class AlertsSettings:
             raise ValueError("need 1 <= per_endpoint <= threads")
         if not self.waits or min(self.waits) < 0.0:
             raise ValueError("need at least one wait, none negative")
+        if not 0 <= self.consent_days <= LONGEST_CONSENT_DAYS:
+            raise ValueError(f"need 0 <= consent_days <= {LONGEST_CONSENT_DAYS}")

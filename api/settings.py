@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from alerts.settings import LONGEST_CONSENT_DAYS
 from models.errors import ConfigurationError
 
 PREFIX = "TINGJIAN_"
@@ -61,6 +62,12 @@ class Settings(BaseSettings):
     )
     allow_private_webhooks: bool = Field(
         default=False, description="Let webhooks go to private and local addresses (tests, intranets)."
+    )
+    consent_days: int = Field(
+        default=30,
+        ge=0,
+        le=LONGEST_CONSENT_DAYS,
+        description="Days for which an archived help case keeps a name that its author let be known.",
     )
     smtp_host: str | None = Field(default=None, description="The server that takes mail to offices.")
     smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")

@@ -12,7 +12,7 @@ Neighbours: the rooms' `jobs`; `worker` and `app` start and stop this.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -219,14 +219,21 @@ def _alarm_jobs(service: Service) -> list[Job]:
 
 
 def _event_jobs(service: Service) -> list[Job]:
-    """Return the look for surges of a need and for waves against the platform."""
+    """Return the look for surges and waves, and the forgetting of names that no case needs any more."""
     from alerts import surges  # noqa: PLC0415 - as above
+    from alerts.jobs import forget_due  # noqa: PLC0415 - as above
 
     def watch(now: datetime) -> object:
         return surges.watch_surges(service.database, now)
 
+    def forget_names(now: datetime) -> object:
+        return forget_due(service.database, now, kept=timedelta(days=service.alerts.consent_days))
+
     seconds = max(HOUR, service.settings.sweep_seconds)
-    return [_alone(service.database, Job("watch_surges", seconds, watch))]
+    return [
+        _alone(service.database, Job("watch_surges", seconds, watch)),
+        _alone(service.database, Job("forget_names", seconds, forget_names)),
+    ]
 
 
 def _rulebook_jobs(service: Service) -> list[Job]:

@@ -184,6 +184,7 @@ def _alerts_settings(settings: Settings, keys: Keys) -> AlertsSettings:
         sealing=keys.channels,
         mail=mail or None,
         public_url=settings.public_url,
+        consent_days=settings.consent_days,
     )
 
 

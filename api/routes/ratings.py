@@ -35,6 +35,7 @@ def consent_out(session: Transaction, found: consent.Asked) -> ConsentOut:
                 given=one.value is not None,
                 given_at=one.given_at,
                 revoked_at=one.revoked_at,
+                forgotten_at=one.forgotten_at,
             )
             for one in found.items
         ],

@@ -189,6 +189,7 @@ class ConsentItemOut(BaseModel):
     given: bool
     given_at: datetime | None
     revoked_at: datetime | None
+    forgotten_at: datetime | None
 
 
 class ConsentOut(BaseModel):

@@ -9,8 +9,11 @@ from sqlmodel import Session, col, select
 
 from alerts import cases, consent, events, handling, helping, loop
 from alerts.desks import Desk, Worker
+from alerts.forgetting import Forgotten, forget_due
 from alerts.handling import Named
+from alerts.settings import AlertsSettings
 from models import audit
+from models.audit import AuditEntry
 from models.casework import CaseConsent, CaseRating, CaseUnit
 from models.database import Database
 from models.errors import Conflict, InvalidInput, NotFound, NotPermitted, StaleVersion, TingjianError
@@ -338,6 +341,54 @@ def test_a_name_that_has_left_is_asked_back_and_a_deletion_takes_it_too(
         assert "陈小雨" not in str([one.payload for one in session.exec(select(OutboxMessage))])
         with pytest.raises(Conflict):
             consent.ask(session, case.id, OPERATIONS, [ConsentItem.NAME], now=now, links=LINKS)
+
+
+def test_names_are_forgotten_after_the_archive_and_the_form_keeps_the_rest(
+    database: Database, now: datetime
+) -> None:
+    with database.transaction() as session:
+        plant(session, now)
+        case, _, token, _ = asked_for(session, now)
+        values = {ConsentItem.NAME: "陈小雨", ConsentItem.CONTACT: "请打宿舍电话"}
+        consent.give(session, token, values, language="zh", links=LINKS, now=now)
+        left = session.exec(
+            select(OutboxMessage).where(
+                OutboxMessage.topic == Topic.CASE_SHARED, OutboxMessage.state == MessageState.PENDING
+            )
+        ).all()
+        for one in left:
+            one.state = MessageState.DELIVERED
+            session.add(one)
+        for worker, step, text, named in WAY[3:]:
+            take(session, case, worker, step, text, named=named, now=now)
+        take(session, case, COORDINATION, Step.ARCHIVED, "", named=handling.NOTHING, now=now)
+        identifier, fields = case.id, cases.newest_form(session, case).fields
+    kept = timedelta(days=30)
+    assert forget_due(database, now + kept - timedelta(minutes=1), kept=kept) == Forgotten()
+    assert forget_due(database, now + kept, kept=kept) == Forgotten(cases=1, items=2)
+    assert forget_due(database, now + kept, kept=kept) == Forgotten()
+    with database.reading() as session:
+        case = session.get_one(Case, identifier)
+        assert consent.shared(session, case, LINKS) == {}
+        rows = consent.consents_of(session, identifier)
+        assert [(one.value, one.forgotten_at, one.revoked_at) for one in rows] == [
+            (None, now + kept, None)
+        ] * 2
+        assert all(one.given_at == now and one.wording for one in rows)
+        messages = session.exec(select(OutboxMessage)).all()
+        assert "陈小雨" not in str([one.payload for one in messages])
+        erase = [one.payload["erase"] for one in messages if one.topic is Topic.CONSENT_REVOKED]
+        assert [sorted(one) for one in erase] == [["contact", "name"]]
+        assert cases.newest_form(session, case).fields == fields
+        said = [one for one in session.exec(select(DisposalEntry)) if one.step is Step.NOTE]
+        assert [one.details["forgotten"] for one in said] == [["contact", "name"]]
+        logged = session.exec(select(AuditEntry).where(AuditEntry.action == "consent.forgotten")).one()
+        assert logged.details == {"items": ["contact", "name"], "kept_days": 30}
+        assert audit.first_break(session) is None
+    with pytest.raises(ValueError, match="180"):
+        forget_due(database, now, kept=timedelta(days=181))
+    with pytest.raises(ValueError, match="180"):
+        AlertsSettings(consent_days=181)
 
 
 def named_only(session: Session, endpoint: str) -> None:
