@@ -1,6 +1,6 @@
 """Kill the service again and again, and say what was lost or done twice. See `kills`.
 
-    python -m tests.kills --kills 1000 --cold 10 --seed 1
+    python -m tests.kills --kills 1000 --seed 1
 
 One line of JSON for each database; the status is 1 if anything was lost or done twice.
 """
@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.kills", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--database", choices=[*KINDS, "both"], default="both")
     parser.add_argument("--kills", type=int, default=1000, help="on each database")
-    parser.add_argument("--cold", type=int, default=10, help="of them, on processes that the commands start")
+    parser.add_argument("--cold", type=int, default=3, help="of them, on processes that the commands start")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--bundle",
