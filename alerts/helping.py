@@ -47,10 +47,7 @@ def open_help(
     post = session.exec(select(Post).where(col(Post.id) == post_id).with_for_update()).one_or_none()
     if post is None or post.state is PostState.DELETED or not worker.sits(Desk.OPERATIONS, post.organisation):
         raise NotFound("no such post, or none that you may see")
-    there = session.exec(
-        select(Case.id).where(col(Case.post_id) == post.id, col(Case.kind) == CaseKind.HELP_CASE)
-    ).first()
-    if there is not None:
+    if case_about(session, post.id) is not None:
         raise Conflict("there is a case about this post", code="case_open")
     reading = session.exec(select(Reading).where(col(Reading.post_id) == post.id)).first()
     chosen = domain or (reading.domain if reading is not None else Domain.NONE)
@@ -89,6 +86,13 @@ def open_help(
     disposal.append(session, case, Step.FORM_OPENED, OPENED, actor=worker, now=now, details={"round": 1})
     session.flush()
     return case
+
+
+def case_about(session: Session, post_id: str) -> str | None:
+    """Return the help case about a post, if there is one. The caller asks who may know of it."""
+    return session.exec(
+        select(Case.id).where(col(Case.post_id) == post_id, col(Case.kind) == CaseKind.HELP_CASE)
+    ).first()
 
 
 def _line(session: Session, post: Post, title: str) -> str:

@@ -11,10 +11,12 @@ from sqlmodel import Session, col, select
 
 from models import audit
 from models.audit import AuditEntry
+from models.casework import CaseConsent
 from models.database import Database
 from models.demand import Demand
 from models.event import DisposalEntry, Event, InboxItem
 from models.outbox import OutboxMessage
+from models.post import Post
 from models.review import Appeal, Decision, ReviewTask, Statement
 from models.vocabulary import AppealState, DemandState, Role, Step, TaskState
 from moderation import review
@@ -125,6 +127,34 @@ def test_each_role_sees_its_own_pages_and_is_refused_the_others(database: Databa
         "auditor": set(ADDRESSES) - {"second"},
         "nobody": set(),
     }
+
+
+def test_a_help_case_is_opened_from_the_card_of_a_held_post(database: Database, now: datetime) -> None:
+    waiting(database, now)
+    with database.reading() as session:
+        post = session.exec(select(Post)).one()
+    make_account(database, now, "both", *ACCOUNTS["officer"], (Role.OPERATIONS, "gd/dongguan"))
+    with visitor(database, now, "desk") as client:
+        page = client.get("/queue").text
+        assert post.id in page
+        assert "/cases/help" not in page
+        client.post(f"/queue/{waiting_task(database)}/pass")
+    with visitor(database, now, "both") as client:
+        address = f"/cases/help?post={post.id}"
+        assert address in client.get("/queue").text
+        assert f'value="{post.id}"' in client.get(address).text
+        form = {"post": post.id, "title": "青年求助，需要指引", "domain": "law"}
+        case = client.post("/cases/help", data=form).headers["location"].split("?")[0]
+        page = client.get("/queue").text
+        assert address not in page
+        assert f'href="{case}"' in page
+    with database.reading() as session:
+        assert session.exec(select(CaseConsent)).all() == [], "the author's consent is asked for apart"
+
+
+def waiting_task(database: Database) -> str:
+    with database.reading() as session:
+        return session.exec(select(ReviewTask.id)).one()
 
 
 def test_the_list_shows_no_text_and_an_auditor_opens_nothing(database: Database, now: datetime) -> None:

@@ -16,18 +16,20 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Form, Request, Response
 from sqlmodel import Session
 
+from alerts import helping
 from api.console import page
 from api.console.console import pages
 from api.console.names import organisation_names
 from api.console.queue_links import go_on, query_of, sought_of
 from api.dependencies import Now, TheService, Transaction, require
 from api.routes.reviews import care_of, decides
-from api.security import Permission, Principal, scopes
+from api.security import Permission, Principal, allows, scopes
 from api.wiring import Service
 from models.errors import Conflict, InvalidInput
 from models.notice import Notice
+from models.post import Post
 from models.review import Decision
-from models.vocabulary import CLAUSES, HARMS, Action, Category
+from models.vocabulary import CLAUSES, HARMS, Action, Category, PostState
 from moderation import (
     alignment,
     card,
@@ -51,6 +53,14 @@ Officer = Annotated[Principal, Depends(require(Permission.REVIEW_DECIDE))]
 
 
 @dataclass(frozen=True, slots=True)
+class Help:
+    """Whether whoever looks may open a help case about a post, and the one there is, if they may see it."""
+
+    may_open: bool
+    case: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """What the page shows: what waits, how much of it, the post in hand, and what can still be undone."""
 
@@ -63,10 +73,19 @@ class Desk:
     notices: Sequence[Notice]
     exposure: exposure.Exposure
     reported: reports.Beside | None
+    help: Help | None
     fresh_looks: int
     sought: QueueFilter
     query: str
     names: dict[str, str]
+
+
+def help_of(session: Session, principal: Principal, post: Post) -> Help | None:
+    """Return the way from a post that is held or referred to a help case; None for any other."""
+    if post.state not in {PostState.HELD, PostState.REFERRED}:
+        return None
+    may_open = allows(principal, Permission.CASES_EDIT, post.organisation)
+    return Help(may_open, helping.case_about(session, post.id) if may_open else None)
 
 
 def desk_of(
@@ -98,6 +117,7 @@ def desk_of(
         notices=notices,
         exposure=exposure.of_officer(session, principal.id, now),
         reported=reports.beside(session, opened.post) if opened else None,
+        help=help_of(session, principal, opened.post) if opened else None,
         fresh_looks=fresh_looks.count_open(session, scopes(principal, Permission.APPEALS_READ)),
         sought=sought,
         query=query_of(sought),
