@@ -9,10 +9,24 @@ from pathlib import Path
 import pytest
 
 from models.database import Database
-from tests.support import databases
+from tests.support import databases, fast
 
 NOW = datetime(2026, 3, 16, 4, 0, tzinfo=UTC)
 """A Monday at noon in Shanghai."""
+
+
+def pytest_configure() -> None:
+    fast.write_to_memory()
+
+
+def pytest_collection_finish() -> None:
+    fast.spare_the_collector()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheaply() -> Iterator[None]:
+    with fast.one_loop_for_clients(), fast.cheap_passwords():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
+import runpy
+
 import pytest
+from argon2 import extract_parameters, profiles
 
 from api import passwords
 from models.errors import InvalidInput
@@ -9,6 +12,15 @@ def test_the_right_password_matches_and_another_does_not() -> None:
     assert stored.startswith("$argon2id$")
     assert passwords.matches(stored, "a long enough one")
     assert not passwords.matches(stored, "a long enough two")
+
+
+def test_a_password_costs_whoever_guesses_it_what_rfc_9106_asks_for() -> None:
+    # The other tests hash cheaply; what the service itself would use is what its module makes.
+    fresh = runpy.run_path(passwords.__file__)
+    stored = fresh["hash_password"]("a long enough one")
+    assert extract_parameters(stored) == profiles.RFC_9106_LOW_MEMORY
+    assert fresh["matches"](stored, "a long enough one")
+    assert not fresh["matches"](stored, "a long enough two")
 
 
 def test_nobody_has_no_password_that_matches() -> None:

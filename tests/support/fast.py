@@ -1,0 +1,60 @@
+"""What makes a run cheap and takes nothing from what it shows: memory for a disk, one event loop, one heap.
+
+No test measures a disk's patience, a password's cost or a thread's start but those that say so.
+"""
+
+import gc
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from anyio.from_thread import start_blocking_portal
+from argon2 import PasswordHasher
+from starlette.testclient import TestClient
+
+from api import passwords
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest and tempfile make folders of their own in it
+ROOM_BYTES = 6 << 30
+"""A container often has 64 MiB there; a run keeps a few hundred MiB and a failed one more."""
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def write_to_memory() -> None:
+    """Put temporary folders into memory, where a commit waits for no disk, unless TMPDIR names a place."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def spare_the_collector() -> None:
+    """Let the garbage collector no longer walk what stays until the end: modules, routes, models, tests."""
+    gc.collect()
+    gc.freeze()
+
+
+@contextmanager
+def one_loop_for_clients() -> Iterator[None]:
+    """Let every test client share one running event loop, as a server has one, not two for each request."""
+    with start_blocking_portal() as portal:
+        TestClient.portal = portal
+        try:
+            yield
+        finally:
+            TestClient.portal = None
+
+
+@contextmanager
+def cheap_passwords() -> Iterator[None]:
+    """Hash new passwords in a moment. Stored hashes name their own cost, so a dear one is checked dearly."""
+    real = passwords.HASHER
+    passwords.HASHER = CHEAP
+    try:
+        yield
+    finally:
+        passwords.HASHER = real
