@@ -122,7 +122,7 @@ def columns_of(categories: str) -> list[int]:
 def measuring_screener(bundle: Bundle, *, rules: bool = True) -> Screener:
     """Return a screener that measures and decides nothing; without `rules` the bundle speaks alone."""
     packs = [SHIPPED_RULEBOOKS] if rules else []
-    return Screener(read_rulebook(packs, []), load_policy(SHIPPED_POLICY), bundle)
+    return Screener(read_rulebook(packs, []), load_policy(SHIPPED_POLICY), bundle, sparing=False)
 
 
 def bare_harms(bundle: Bundle, texts: Sequence[str]) -> FloatArray:

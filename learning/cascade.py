@@ -2,7 +2,8 @@
 
 Most posts of a stream are plain: no linear head sees anything in them. They get the linear heads'
 answer. Any post in which a head sees a little is read by the encoder too, and both together answer:
-one calibrated line per head over the two logits. Need, domain, tone and vectors come from both
+one calibrated line per head over the two logits. A caller that says from which probability on anything
+would change spares the encoder what could not change it. Need, domain, tone and vectors come from both
 stages for every text that is asked about, because only published posts are asked about, in a job.
 
 What counts as plain is part of the bundle and is chosen so that on texts nobody trained on the
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS, Reads
+from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS, BarArray, Reads
 from learning.encoder_onnx import CharacterEncoder, open_encoder
 from learning.features import FloatArray
 from learning.heads import sigmoid, softmax
@@ -38,19 +40,37 @@ OUTPUTS: Final = _TONE.stop
 """What the graph answers: harms, need, domains, tones."""
 
 _SMALLEST = 1e-9
+_ROUNDING = 1e-6
+"""A bar is taken so much lower, because sums of four bytes are not exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """k heads over two logits: `linear * first + encoder * second + offset`. Shape (k,) float32 each."""
+    """k heads over two logits: `linear * first + encoder * min(second, most) + offset`.
+
+    Shape (k,) float32 each. Without `most`, nothing is known about how far the second stage goes.
+    """
 
     linear: FloatArray
     encoder: FloatArray
     offset: FloatArray
+    most: FloatArray | None = None
 
     def logits(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Return the calibrated logits. Shape (n, k)."""
+        if self.most is not None:
+            second = np.minimum(second, self.most)
         result: FloatArray = self.linear * first + self.encoder * second + self.offset
+        return result
+
+    def highest(self, first: FloatArray) -> FloatArray | None:
+        """Return what the logits are at most, whatever the second stage says; None if nobody knows.
+
+        Shape (n, k). No smaller than `first` either, which stands where the second stage is not asked.
+        """
+        if self.most is None:
+            return None
+        result: FloatArray = np.maximum(first, self.logits(first, self.most))
         return result
 
 
@@ -83,10 +103,34 @@ class CascadeBundle:
     def harms(self, texts: Sequence[str]) -> FloatArray:
         """Return a calibrated probability for each text and category. Shape (n, 10)."""
         logits = self.first.harm_heads.logits(texts)
-        asked = np.flatnonzero((logits >= self.plain).any(axis=1))
-        if len(asked):
-            found, _ = self.encoder.read([texts[int(place)] for place in asked])
-            logits[asked] = self.harm_heads.logits(logits[asked], found[:, :_NEED])
+        return self._read_closely(texts, logits, self._doubtful(logits))
+
+    def harms_from(self, texts: Sequence[str], least: BarArray) -> FloatArray:
+        """Return what `harms` does, without the encoder where no probability could reach its bar.
+
+        How far the encoder can lift a logit is known (`Joint.most`), so this is exact: no estimate.
+        """
+        logits = self.first.harm_heads.logits(texts)
+        asked = self._doubtful(logits)
+        highest = self.harm_heads.highest(logits)
+        if highest is not None:
+            below = sigmoid(highest) * self.trained < least - _ROUNDING
+            asked &= ~below.all(axis=1)
+        return self._read_closely(texts, logits, asked)
+
+    def _doubtful(self, logits: FloatArray) -> npt.NDArray[np.bool_]:
+        """Tell which texts the linear heads do not settle. Shape (n,)."""
+        result: npt.NDArray[np.bool_] = (logits >= self.plain).any(axis=1)
+        return result
+
+    def _read_closely(
+        self, texts: Sequence[str], logits: FloatArray, asked: npt.NDArray[np.bool_]
+    ) -> FloatArray:
+        """Return probabilities from the first stage's logits, and from both stages' where it is asked."""
+        places = np.flatnonzero(asked)
+        if len(places):
+            found, _ = self.encoder.read([texts[int(place)] for place in places])
+            logits[places] = self.harm_heads.logits(logits[places], found[:, :_NEED])
         return sigmoid(logits) * self.trained
 
     def reads(self, texts: Sequence[str]) -> Reads:
@@ -151,15 +195,18 @@ def open_cascade(folder: Path, manifest: CascadeManifest, first: LinearBundle) -
         encoder=encoder,
         plain=np.array(manifest.plain, dtype=np.float32),
         trained=np.array([head.trained for head in harms], dtype=np.float32),
-        harm_heads=_joint(harms),
-        read_heads=_joint(reads),
+        harm_heads=joint(harms),
+        read_heads=joint(reads),
         share=(manifest.share[0], manifest.share[1]),
     )
 
 
-def _joint(entries: Sequence[JointEntry]) -> Joint:
+def joint(entries: Sequence[JointEntry]) -> Joint:
+    """Return the lines of a manifest as they are served."""
+    most = [entry.most for entry in entries if entry.most is not None and entry.encoder >= 0.0]
     return Joint(
         linear=np.array([entry.linear for entry in entries], dtype=np.float32),
         encoder=np.array([entry.encoder for entry in entries], dtype=np.float32),
         offset=np.array([entry.offset for entry in entries], dtype=np.float32),
+        most=np.array(most, dtype=np.float32) if len(most) == len(entries) else None,
     )

@@ -15,8 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from learning.features import FloatArray
 from models.vocabulary import Category, Domain, Tone
+
+BarArray = npt.NDArray[np.float64]
 
 HARM_COLUMNS: Final = tuple(Category)
 DOMAIN_COLUMNS: Final = tuple(Domain)
@@ -68,5 +73,22 @@ class Bundle(Protocol):
 
         Shape (n, d) float32; each row has Euclidean norm 1 to within 1e-4, that of an empty text
         too. An empty sequence gives (0, d).
+        """
+        ...
+
+
+@runtime_checkable
+class SparingBundle(Bundle, Protocol):
+    """A bundle that reads less closely where its answer would change nothing."""
+
+    def harms_from(self, texts: Sequence[str], least: BarArray) -> FloatArray:
+        """Return probabilities as `harms` does, each exact from its bar in `least` on.
+
+        Parameters
+        ----------
+        least
+            Shape (n, 10) float64: the lowest probability of each text and category at which anything
+            would change; `inf` where none would. What `harms` puts below the bar stays below it, and a
+            text of which any probability reaches its bar gets the very row that `harms` gives.
         """
         ...

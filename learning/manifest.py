@@ -74,13 +74,15 @@ class HashingEntry(_Part):
 class JointEntry(_Part):
     """One head over two stages: its logit is `linear * first + encoder * second + offset`.
 
-    `trained` is false for a head that saw no example; it answers 0.
+    `trained` is false for a head that saw no example; it answers 0. `most` is the highest that the
+    encoder said of any text that taught or calibrated; what it says beyond counts as so much.
     """
 
     linear: float
     encoder: float
     offset: float
     trained: bool
+    most: float | None = None
 
 
 class FirstStage(_Part):

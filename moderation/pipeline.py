@@ -7,6 +7,9 @@ nothing of any text.
 Where a post is disguised, the classifier also reads it without the disguise, and the higher
 probability of each harm counts: a disguise never makes a post look better.
 
+A classifier that can be spared is asked closely only where its answer could change the decision (`stakes`).
+The other probabilities of such a post come from its first stage; decisions and reasons are the same.
+
 Neighbours: `intake` and `screening` call it and record what it says; `policy` decides.
 """
 
@@ -18,6 +21,7 @@ from typing import Final
 import numpy as np
 
 from learning.bundle import Bundle
+from learning.encoder import SparingBundle
 from models.errors import CharterViolation
 from models.vocabulary import CLAUSES, Category, ReasonSource, Verdict
 from moderation.context import gathers, says_little, talks_about_words
@@ -28,6 +32,7 @@ from moderation.protected import Breach, ProtectedText, described, load_suite
 from moderation.rulebook import Rulebook, read_rulebook
 from moderation.rules import Hit, Rule, Span
 from moderation.settings import SHIPPED_RULEBOOKS, SHIPPED_SUITE, ModerationSettings
+from moderation.stakes import Bars, Stakes
 
 BANDS: Final = "bands"
 BUNDLE: Final = "bundle"
@@ -98,11 +103,11 @@ class Outcome:
         return self.evidence.hits if self.evidence else ()
 
 
-def _unheeded(view: Folded, scores: Mapping[Category, float] | None) -> Evidence:
-    """Return what a post itself is evidence of, before any rule is heeded."""
+def _unheeded(view: Folded) -> Evidence:
+    """Return what a post itself is evidence of, before any rule is heeded and the classifier asked."""
     return Evidence(
         (),
-        scores,
+        None,
         about_words=talks_about_words(view),
         gathers=gathers(view),
         little=says_little(view),
@@ -122,15 +127,28 @@ class Screener:
         The classifier, or None: then every verdict is at least hold.
     standing
         Which rules are retired, and what runs in shadow.
+    sparing
+        Whether the classifier may be spared where no decision hangs on it. Without, every probability is
+        the full one: that is for measuring.
     """
 
     def __init__(
-        self, rulebook: Rulebook, policy: Policy, bundle: Bundle | None, standing: Standing | None = None
+        self,
+        rulebook: Rulebook,
+        policy: Policy,
+        bundle: Bundle | None,
+        standing: Standing | None = None,
+        *,
+        sparing: bool = True,
     ) -> None:
         self.rulebook = rulebook
         self.policy = policy
         self.bundle = bundle
         self.standing = standing or Standing()
+        trial = self.standing.policy
+        self._stakes = (
+            Stakes([policy] if trial is None else [policy, trial], rulebook.behaviours) if sparing else None
+        )
 
     @property
     def revision(self) -> str:
@@ -143,12 +161,13 @@ class Screener:
 
     def screen(self, texts: Sequence[str]) -> list[Outcome]:
         """Return an outcome for each text, in the order of the texts."""
-        evidence, folded = self._evidence(texts)
+        folded, evidence, bars = self._heeded(texts, self._stakes)
+        evidence = _scored(evidence, _probabilities(self.bundle, texts, folded, bars))
         outcomes = [self._outcome(one) for one in evidence]
         trial = self.standing.bundle
         if trial is None:
             return outcomes
-        scores = _probabilities(trial, texts, folded)
+        scores = _probabilities(trial, texts, folded, bars)
         return [
             replace(
                 outcome,
@@ -161,17 +180,17 @@ class Screener:
         ]
 
     def evidence(self, texts: Sequence[str]) -> list[Evidence]:
-        """Return what the policy would be given about each text."""
-        return self._evidence(texts)[0]
+        """Return what any policy would be given about each text, with every probability in full."""
+        folded, evidence, _ = self._heeded(texts, None)
+        return _scored(evidence, _probabilities(self.bundle, texts, folded, None))
 
-    def _evidence(self, texts: Sequence[str]) -> tuple[list[Evidence], list[Folded]]:
+    def _heeded(
+        self, texts: Sequence[str], stakes: Stakes | None
+    ) -> tuple[list[Folded], list[Evidence], list[Bars] | None]:
+        """Return the texts folded, all evidence but the probabilities, and the bars for these."""
         folded = [fold(text) for text in texts]
-        hits = [self.rulebook.hits(view) for view in folded]
-        probabilities = _probabilities(self.bundle, texts, folded)
-        return [
-            self._heeding(_unheeded(view, scores), found)
-            for found, scores, view in zip(hits, probabilities, folded, strict=True)
-        ], folded
+        evidence = [self._heeding(_unheeded(view), self.rulebook.hits(view)) for view in folded]
+        return folded, evidence, None if stakes is None else [stakes.bars(one) for one in evidence]
 
     def _heeding(self, evidence: Evidence, hits: Sequence[Hit]) -> Evidence:
         """Return the evidence with further hits: of retired rules none, of silent ones set apart."""
@@ -240,15 +259,26 @@ class Screener:
         )
 
 
+def _scored(
+    evidence: Sequence[Evidence], probabilities: Sequence[Mapping[Category, float] | None]
+) -> list[Evidence]:
+    """Return the evidence with its probabilities."""
+    return [replace(one, probabilities=scores) for one, scores in zip(evidence, probabilities, strict=True)]
+
+
 def _probabilities(
-    bundle: Bundle | None, texts: Sequence[str], folded: Sequence[Folded]
+    bundle: Bundle | None, texts: Sequence[str], folded: Sequence[Folded], bars: Sequence[Bars] | None
 ) -> list[Mapping[Category, float] | None]:
     if bundle is None:
         return [None] * len(texts)
     if not texts:
         return []
     bare = {place: view.joined for place, view in enumerate(folded) if _is_disguised(view)}
-    scores = bundle.harms([*texts, *bare.values()])
+    asked = [*texts, *bare.values()]
+    if bars is not None and isinstance(bundle, SparingBundle):
+        scores = bundle.harms_from(asked, np.array([*bars, *(bars[place] for place in bare)]))
+    else:
+        scores = bundle.harms(asked)
     result = np.array(scores[: len(texts)], dtype=np.float64)
     for row, place in enumerate(bare, start=len(texts)):
         result[place] = np.fmax(result[place], scores[row])

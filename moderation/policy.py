@@ -10,7 +10,8 @@ loaded means that the verdict is at least hold; an operator's rule at most holds
 have proven it; a rule, or a probability, removes by itself only if its precision is proven to the
 published level, and no level below 0.98 is accepted; a rule that refers belongs to self-harm.
 
-Neighbours: `rules` and the bundle make the evidence, `screening` records the decision.
+Neighbours: `rules` and the bundle make the evidence, `stakes` tells which of it matters, `screening`
+records the decision.
 """
 
 import math
@@ -181,10 +182,7 @@ def _asked(category: Category, evidence: Evidence, policy: Policy) -> tuple[Verd
     acting = [hit for hit in hits if hit.rule.action is not RuleAction.SIGNAL]
     probability = _probability(evidence.probabilities, category)
     band = policy.bands[category]
-    excused = evidence.gathers and category in {Category.SPAM, Category.DOXXING}
-    if category is not Category.SELF_HARM:
-        excused = excused or evidence.about_words or (evidence.little and not hits)
-    speaks = bool(acting) or not excused
+    speaks = bool(acting) or not excused(category, evidence, signalled=bool(hits))
     by_score = speaks and probability >= (band.with_signal if hits else band.review)
     verdict = Verdict.PUBLISH
     if acting or by_score or signals >= policy.signals:
@@ -200,6 +198,15 @@ def _asked(category: Category, evidence: Evidence, policy: Policy) -> tuple[Verd
     if acting:
         return verdict, (True, -float(_MOST_SPECIFIC_FIRST.index(category)))
     return verdict, (False, probability)
+
+
+def excused(category: Category, evidence: Evidence, *, signalled: bool) -> bool:
+    """Tell whether no probability of a category acts on a post by itself; `signalled` if a rule hit."""
+    if evidence.gathers and category in {Category.SPAM, Category.DOXXING}:
+        return True
+    if category is Category.SELF_HARM:
+        return False
+    return evidence.about_words or (evidence.little and not signalled)
 
 
 def _probability(probabilities: Probabilities | None, category: Category) -> float:

@@ -25,7 +25,7 @@ import torch
 
 from learning import cascade
 from learning.bundle import load_bundle
-from learning.cascade import CascadeBundle
+from learning.cascade import CascadeBundle, joint
 from learning.characters import Alphabet
 from learning.encoder_onnx import CharacterEncoder, open_encoder
 from learning.features import FloatArray
@@ -33,7 +33,8 @@ from learning.linear import LinearBundle, hashing_of
 from learning.manifest import MANIFEST, CascadeManifest, FirstStage, our_labels, read_manifest
 from learning.manifest import Source as SourceRecord
 from learning.training.fitting import fit_classes, fit_heads, space_of
-from learning.training.joining import Unseen, held_down, joint, joint_harms, joint_reads, judged, together
+from learning.training.fusing import fused
+from learning.training.joining import Unseen, held_down, joint_harms, joint_reads, judged, together
 from learning.training.making import copies_of, simplified_table
 from learning.training.multitask import (
     Disguise,
@@ -488,6 +489,7 @@ def _exported(reader: Reader, work: Path, tell: Tell) -> Path:
     del graph.graph.value_info[:]
     onnx.save(graph, str(whole))
     quantize_dynamic(str(whole), str(small), weight_type=QuantType.QInt8, per_channel=True)
+    onnx.save(fused(onnx.load(str(small)), reader.network.shape), str(small))
     tell(f"graph: {whole.stat().st_size / 1e6:.1f} MB, in eight bits {small.stat().st_size / 1e6:.1f} MB")
     return small
 

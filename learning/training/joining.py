@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from learning.cascade import CascadeBundle, Joint
+from learning.cascade import CascadeBundle, joint
 from learning.features import FloatArray
 from learning.manifest import JointEntry
 from learning.measures import auroc, average_precision, calibration_error, f1
@@ -98,11 +98,12 @@ def joint_harms(unseen: Unseen) -> list[JointEntry]:
         judged = _judging(lessons, head) & ~np.isnan(unseen.encoder[:, head])
         truth = (lessons.says[judged, head] == EXAMPLE).astype(np.float32)
         if truth.sum() < 1.0:
-            entries.append(JointEntry(linear=1.0, encoder=0.0, offset=0.0, trained=False))
+            entries.append(JointEntry(linear=1.0, encoder=0.0, offset=0.0, trained=False, most=0.0))
             continue
         first, second = unseen.linear[judged, head], unseen.encoder[judged, head]
         a, b, c = _line(first, second, truth, lessons.calibrates[judged, head])
-        entries.append(JointEntry(linear=a, encoder=b, offset=c, trained=True))
+        most = float(np.nanmax(unseen.encoder[:, head]))
+        entries.append(JointEntry(linear=a, encoder=b, offset=c, trained=True, most=most))
     return entries
 
 
@@ -137,15 +138,6 @@ def _temperatures(first: FloatArray, second: FloatArray, truth: npt.NDArray[np.i
 
     found = minimize(loss, np.array([0.5, 0.5]), method="L-BFGS-B", bounds=[(0.0, 4.0), (0.0, 4.0)])
     return float(found.x[0]), float(found.x[1])
-
-
-def joint(entries: Sequence[JointEntry]) -> Joint:
-    """Return the lines as they are served."""
-    return Joint(
-        linear=np.array([entry.linear for entry in entries], dtype=np.float32),
-        encoder=np.array([entry.encoder for entry in entries], dtype=np.float32),
-        offset=np.array([entry.offset for entry in entries], dtype=np.float32),
-    )
 
 
 def held_down(

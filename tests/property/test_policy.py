@@ -1,14 +1,19 @@
 """Laws of the policy, for any evidence and any policy that can be made."""
 
+import math
+from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.vocabulary import CLAUSES, Category, Verdict
+from moderation.behaviour import Behaviour, BehaviourKind
 from moderation.normalise import ViewName
 from moderation.policy import LOWEST_REVIEW, Band, Decision, Evidence, Policy, Proof, decide
 from moderation.rules import Group, Hit, Rule, RuleAction
+from moderation.stakes import Stakes
 
 
 def rule(name: str, category: Category, action: RuleAction, *, operator: bool = False) -> Rule:
@@ -41,6 +46,7 @@ HITS = st.sampled_from(list(Category)).flatmap(
     )
 )
 SHARES = st.floats(0.0, 1.0)
+REPETITION = Behaviour(BehaviourKind.REPETITION, at_least=3, within=timedelta(hours=1))
 PROBABILITIES = st.dictionaries(st.sampled_from(list(Category)), SHARES | st.just(float("nan")))
 
 
@@ -155,3 +161,36 @@ def test_a_signal_alone_never_holds(category: Category, name: str, policy: Polic
     signal = Hit(rule(name, category, RuleAction.SIGNAL), ((0, 1),))
 
     assert decide(Evidence([signal, signal], {}), policy).verdict is Verdict.PUBLISH
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    found=st.lists(HITS, max_size=3),
+    policy=policies(),
+    scores=st.fixed_dictionaries(dict.fromkeys(Category, SHARES)),
+    other=st.fixed_dictionaries(dict.fromkeys(Category, SHARES)),
+    reads=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    later=st.none() | HITS,
+)
+def test_what_lies_below_what_is_at_stake_changes_no_decision(
+    *,
+    found: list[Hit],
+    policy: Policy,
+    scores: dict[Category, float],
+    other: dict[Category, float],
+    reads: tuple[bool, bool, bool],
+    later: Hit | None,
+) -> None:
+    about_words, gathers, little = reads
+    post = Evidence(found, None, about_words=about_words, gathers=gathers, little=little)
+    rules = [] if later is None else [replace(later.rule, behaviour=REPETITION)]
+    bars = dict(zip(Category, Stakes([policy], rules).bars(post), strict=True))
+    below = {
+        word: min(other[word], math.nextafter(bars[word], -1.0)) if value < bars[word] else value
+        for word, value in scores.items()
+    }
+    hits = [*found, *(Hit(seen, ((0, 1),)) for seen in rules)]
+
+    for heeded in (found, hits):
+        full = decide(replace(post, hits=heeded, probabilities=scores), policy)
+        assert decide(replace(post, hits=heeded, probabilities=below), policy) == full

@@ -12,7 +12,9 @@ from learning.cascade import CascadeBundle
 from learning.encoder import HARM_COLUMNS
 from learning.manifest import MANIFEST
 from learning.training.encoding import make_cascade
+from learning.training.fusing import fused
 from learning.training.making import make_bundle
+from learning.training.network import Shape
 from learning.training.recipe import read_cascade_recipe, read_recipe
 from learning.training.sources import Roots
 from models.errors import ConfigurationError
@@ -137,3 +139,49 @@ def test_a_graph_that_differs_by_one_bit_is_refused(made: Made, tmp_path: Path) 
 
     with pytest.raises(ConfigurationError, match="differs from its hash"):
         load_bundle(tmp_path / "tiny-cascade")
+
+
+def test_the_graph_that_ships_answers_as_the_network_that_was_exported(made: Made) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    bundle = load_bundle(made.folder)
+    assert isinstance(bundle, CascadeBundle)
+    whole = onnxruntime.InferenceSession(made.folder.parent / "work" / "whole.onnx")
+
+    for text in ("加", "图书馆七七点关门吗", "加微信买课七七" * 12):
+        row = bundle.encoder.alphabet.row(text)
+        logits, _ = whole.run(None, {"numbers": row[:1], "sounds": row[1:]})
+        assert np.allclose(bundle.encoder.read([text])[0], logits, atol=0.05)
+
+
+def test_a_graph_of_another_network_is_not_fused(made: Made) -> None:
+    onnx = pytest.importorskip("onnx")
+    whole = onnx.load(made.folder.parent / "work" / "whole.onnx")
+
+    with pytest.raises(ValueError, match="0 products are not those of 4 layers"):
+        fused(whole, Shape(characters=10, sounds=10))
+
+
+def test_the_encoder_is_spared_only_where_no_probability_reaches_its_bar(made: Made) -> None:
+    bundle = load_bundle(made.folder)
+    assert isinstance(bundle, CascadeBundle)
+    always = replace(bundle, plain=np.full_like(bundle.plain, -np.inf))
+    texts = ["加微信买课七七", "图书馆七七点关门吗", "七七课", "关门", "微信" * 90] * 3
+    full = always.harms(texts)
+    spared = 0
+    for bar in (0.0, 0.05, 0.2, 0.5, 0.8, np.inf):
+        found = always.harms_from(texts, np.full(full.shape, bar))
+        exact = (found == full).all(axis=1)
+        spared += int((~exact).sum())
+        assert np.array_equal(found >= bar, full >= bar)
+        assert exact[(full >= bar).any(axis=1)].all()
+    assert spared
+
+
+def test_what_the_encoder_says_beyond_all_it_ever_said_counts_as_the_most(made: Made) -> None:
+    bundle = load_bundle(made.folder)
+    assert isinstance(bundle, CascadeBundle)
+    first = np.zeros((1, len(HARM_COLUMNS)), dtype=np.float32)
+    highest = bundle.harm_heads.highest(first)
+
+    assert highest is not None
+    assert (bundle.harm_heads.logits(first, np.full_like(first, 1e6)) <= highest).all()
