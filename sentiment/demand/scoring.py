@@ -39,9 +39,9 @@ PARTS: Final = (
     "same_organisation_domain",
     "other_organisation_topic",
 )
-_TERM_COLUMNS: Final = 256
-_WORD_WEIGHT: Final = 1.0
-_BIGRAM_WEIGHT: Final = 0.6
+TERM_COLUMNS: Final = 256
+WORD_WEIGHT: Final = 1.0
+BIGRAM_WEIGHT: Final = 0.6
 _PAIRS_AT_ONCE: Final = 32
 _NOT_A_WORD: Final = re.compile(r"\W+")
 
@@ -126,11 +126,11 @@ def profile(items: Sequence[Item]) -> Profiles:
     lengths = np.array([len(item.terms) for item in items])
     every = np.concatenate([item.terms for item in items]).astype(np.uint32)
     _, kind, counts = np.unique(every, return_inverse=True, return_counts=True)
-    weight = np.log((n + 1) / (counts[kind] + 0.5)) * np.where(every & 1, _WORD_WEIGHT, _BIGRAM_WEIGHT)
+    weight = np.log((n + 1) / (counts[kind] + 0.5)) * np.where(every & 1, WORD_WEIGHT, BIGRAM_WEIGHT)
     signed = np.where(every & 0x80000000, weight, -weight)
-    cell = np.repeat(np.arange(n), lengths) * _TERM_COLUMNS + (every >> 1) % _TERM_COLUMNS
-    terms = np.bincount(cell, weights=signed, minlength=n * _TERM_COLUMNS).astype(np.float32)
-    terms = terms.reshape(n, _TERM_COLUMNS)
+    cell = np.repeat(np.arange(n), lengths) * TERM_COLUMNS + (every >> 1) % TERM_COLUMNS
+    terms = np.bincount(cell, weights=signed, minlength=n * TERM_COLUMNS).astype(np.float32)
+    terms = terms.reshape(n, TERM_COLUMNS)
     terms /= np.maximum(np.linalg.norm(terms, axis=1, keepdims=True), 1e-6)
     numbers: dict[str, int] = {}
     return Profiles(
