@@ -7,7 +7,7 @@ only checks that the thing lies under one of them.
 from dataclasses import dataclass
 
 from models.errors import NotFound
-from models.organisation import is_under
+from models.organisation import reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Actor:
 
     def reaches(self, organisation: str) -> bool:
         """Return whether `organisation` lies at or under one of the nodes."""
-        return any(is_under(organisation, root) for root in self.scope)
+        return reaches(self.scope, organisation)
 
     def require(self, organisation: str) -> None:
         """Refuse, in the words of a thing that does not exist, what lies outside the scope.

@@ -24,7 +24,7 @@ from models import audit
 from models.database import Database
 from models.errors import Conflict, NotFound
 from models.notice import ALARMS, Alarm, Notice
-from models.organisation import Organisation, ancestors, under
+from models.organisation import Organisation, ancestors, within
 from models.outbox import tell_office
 from models.vocabulary import NoticeKind, Topic
 
@@ -49,7 +49,7 @@ def list_alarms(
     limit: int = 50,
 ) -> list[Alarm]:
     """Return the alarms of the places at and under `scope`, newest first; with `waiting`, those open."""
-    query = select(Alarm).where(sa.or_(sa.false(), *(under(Alarm.organisation, root) for root in scope)))
+    query = select(Alarm).where(within(Alarm.organisation, scope))
     if waiting:
         query = query.where(col(Alarm.acknowledged_at).is_(None))
     if before is not None:

@@ -19,7 +19,7 @@ from alerts.calendar import load_calendar
 from models import audit
 from models.clock import Clock, QuestionAnswer
 from models.errors import Conflict, InvalidInput, NotFound
-from models.organisation import is_under
+from models.organisation import reaches
 from models.post import Post
 from models.service_vocabulary import Answerer, ClockSubject
 from models.vocabulary import PostKind, PostState
@@ -112,7 +112,7 @@ def answered(
     post = session.exec(
         select(Post).where(col(Post.source) == source, col(Post.external_id) == external_id)
     ).one_or_none()
-    if post is None or not any(is_under(post.organisation, root) for root in scope):
+    if post is None or not reaches(scope, post.organisation):
         raise NotFound("there is no such question")
     if post.kind is not PostKind.QUESTION or post.state is not PostState.PUBLISHED:
         raise Conflict("only a published question is answered", code="no_open_question")

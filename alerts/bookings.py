@@ -24,12 +24,11 @@ from sqlmodel import Session, SQLModel, col, select
 from alerts import clock_rows, clocks, stations
 from alerts.actor import Actor
 from alerts.calendar import SHANGHAI, Calendar, load_calendar
-from alerts.escalation import within
 from models import audit
 from models.base import new_id
 from models.clock import Clock
 from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
-from models.organisation import is_under
+from models.organisation import reaches, within
 from models.outbox import tell_office, tell_platform
 from models.service_vocabulary import BookingState, ClockSubject
 from models.station import Booking, Station, StationReferral, StationSlot
@@ -78,7 +77,7 @@ def book(
         If the slot is full, or the key stands for another booking.
     """
     station = session.get(Station, station_id)
-    if station is None or station.ended_at or not any(is_under(station.organisation, root) for root in scope):
+    if station is None or station.ended_at or not reaches(scope, station.organisation):
         raise NotFound("there is no such station")
     if not wish.key.strip() or len(wish.key) > KEY:
         raise InvalidInput(f"1 to {KEY} characters", field="/key")

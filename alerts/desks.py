@@ -17,7 +17,7 @@ from enum import StrEnum
 from alerts.actor import Actor
 from models.errors import NotFound, NotPermitted
 from models.event import Case
-from models.organisation import is_under
+from models.organisation import reaches
 from models.vocabulary import CaseKind
 
 
@@ -91,4 +91,4 @@ class Worker(Actor):
 
 
 def _reach(scope: Sequence[str], place: str) -> bool:
-    return any(is_under(place, root) for root in scope)
+    return reaches(scope, place)

@@ -20,13 +20,12 @@ from sqlmodel import Session, col, select
 
 from alerts.actor import Actor
 from alerts.clock_rows import running
-from alerts.escalation import within
 from models import audit
 from models.clock import Clock, Handover
 from models.database import Database
 from models.demand import Setting
 from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
-from models.organisation import Organisation, ancestors, is_under
+from models.organisation import Organisation, ancestors, is_under, within
 from models.outbox import tell_office
 from models.reading import Reading
 from models.service_vocabulary import ClockSubject, HandoverState

@@ -22,13 +22,12 @@ from sqlmodel import Session, col, select
 from alerts import rota
 from alerts.actor import Actor
 from alerts.calendar import DAY, SHANGHAI, Calendar, load_calendar
-from alerts.escalation import within
 from models import audit
 from models.account import Account, Grant
 from models.database import Database
 from models.duty import DutyLayer, DutyTurn
 from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
-from models.organisation import Organisation, under
+from models.organisation import Organisation, under, within
 from models.service_vocabulary import DutyCover, DutyOrigin
 
 HORIZON: Final = timedelta(days=62)

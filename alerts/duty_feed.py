@@ -20,11 +20,10 @@ from sqlmodel import Session, col, select
 from alerts import duty
 from alerts.actor import Actor
 from alerts.calendar import DAY
-from alerts.escalation import within
 from models import audit
 from models.duty import DutyFeed, DutyLayer
 from models.errors import InvalidInput, NotFound
-from models.organisation import Organisation
+from models.organisation import Organisation, within
 
 BACK: Final = timedelta(days=31)
 REFRESH: Final = timedelta(hours=6)

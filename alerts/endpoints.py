@@ -26,7 +26,7 @@ from alerts.settings import AlertsSettings
 from models import audit
 from models.base import new_id
 from models.errors import Conflict, InvalidInput, NotFound, Unavailable
-from models.organisation import Organisation, under
+from models.organisation import Organisation, within
 from models.outbox import OutboxMessage, WebhookEndpoint
 from models.sealing import seal
 from models.vocabulary import TO_PLATFORMS, ChannelKind, MessageState, Signing, Topic
@@ -52,7 +52,7 @@ class Reach:
 
     def condition(self) -> sa.ColumnElement[bool]:
         """Return the reach as a condition over endpoints."""
-        places = sa.or_(sa.false(), *(under(WebhookEndpoint.organisation, root) for root in self.scope))
+        places = within(WebhookEndpoint.organisation, self.scope)
         if self.source is None:
             office = sa.and_(
                 col(WebhookEndpoint.source).is_(None), col(WebhookEndpoint.organisation).in_(self.own)

@@ -29,7 +29,7 @@ from models import audit
 from models.clock import Clock, ClockCall
 from models.database import Database
 from models.errors import NotFound
-from models.organisation import ancestors, under
+from models.organisation import ancestors, within
 from models.outbox import tell_office
 from models.service_vocabulary import CallStage, ClockRule
 from models.vocabulary import Topic
@@ -171,11 +171,6 @@ def mark_seen(session: Session, call_id: str, actor: Actor, *, now: datetime) ->
         )
         session.flush()
     return call
-
-
-def within(column: object, scope: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Return the condition that a path lies at or under a node of the scope; none for an empty scope."""
-    return sa.or_(sa.false(), *(under(column, root) for root in scope))
 
 
 def open_calls(session: Session, scope: Sequence[str], *, limit: int = 200) -> list[ClockCall]:

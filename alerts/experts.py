@@ -23,12 +23,11 @@ from sqlmodel import Session, col, select
 from alerts import answers, clock_rows, clocks
 from alerts.actor import Actor
 from alerts.calendar import load_calendar
-from alerts.escalation import within
 from models import audit
 from models.clock import Clock
 from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from models.expert import Expert, Invitation
-from models.organisation import Organisation, is_under
+from models.organisation import Organisation, is_under, within
 from models.post import Post, PostRevision
 from models.service_vocabulary import Answerer, ClockSubject, ExpertField, InvitationState
 from models.vocabulary import PostKind, PostState

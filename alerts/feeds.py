@@ -27,7 +27,7 @@ from models import audit
 from models.errors import Conflict, InvalidInput, NotFound
 from models.event import Event, Report
 from models.office import FeedKey
-from models.organisation import Organisation, is_under, under
+from models.organisation import Organisation, is_under, under, within
 from models.vocabulary import Topic
 
 PREFIX: Final = "tjf_"
@@ -128,7 +128,7 @@ def _within(reach: Reach) -> sa.ColumnElement[bool]:
     if reach.source is not None:
         return sa.false()
     own = col(FeedKey.organisation).in_(reach.own)
-    return sa.or_(own, *(under(FeedKey.organisation, root) for root in reach.scope))
+    return sa.or_(own, within(FeedKey.organisation, reach.scope))
 
 
 def key_of(session: Session, key: str) -> FeedKey:

@@ -21,12 +21,11 @@ from sqlmodel import Session, col, select
 from alerts import duty, rota
 from alerts.actor import Actor
 from alerts.calendar import DAY, Calendar, Day, load_calendar
-from alerts.escalation import within
 from models import audit
 from models.database import Database
 from models.duty import DutyGap, HolidayReport
 from models.errors import Conflict, InvalidInput
-from models.organisation import Organisation, ancestors
+from models.organisation import Organisation, ancestors, within
 from models.outbox import tell_office
 from models.vocabulary import Topic
 

@@ -20,7 +20,7 @@ from alerts.actor import Actor
 from models import audit
 from models.errors import NotFound
 from models.event import DisposalEntry, Event, InboxItem, Report, ReportExample
-from models.organisation import is_under, under
+from models.organisation import reaches, under
 from models.vocabulary import Step
 
 RECEIVED: Final = "上报已签收。"
@@ -96,7 +96,7 @@ def open_item(
         raise NotFound("no such report, or none that you may see")
     actor.require(item.organisation)
     event = session.exec(select(Event).where(col(Event.id) == item.event_id).with_for_update()).one()
-    if event.immediate and not any(is_under(item.organisation, root) for root in incidents):
+    if event.immediate and not reaches(incidents, item.organisation):
         raise NotFound("no such report, or none that you may see")
     if item.read_at is None and item.organisation in signs_for:
         item.read_at, item.read_by = now, actor.account_id

@@ -7,7 +7,6 @@ Neighbours: `channels/inbox.py` puts them there; `composer` says them in the rea
 from collections.abc import Sequence
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from alerts.actor import Actor
@@ -16,7 +15,7 @@ from alerts.composer import Letter, compose
 from models import audit
 from models.errors import NotFound
 from models.office import OfficeMessage
-from models.organisation import under
+from models.organisation import within
 
 
 def list_messages(
@@ -28,9 +27,7 @@ def list_messages(
     limit: int = 50,
 ) -> list[OfficeMessage]:
     """Return what came to the offices at and under `scope`, newest first."""
-    query = select(OfficeMessage).where(
-        sa.or_(sa.false(), *(under(OfficeMessage.organisation, root) for root in scope))
-    )
+    query = select(OfficeMessage).where(within(OfficeMessage.organisation, scope))
     if unread:
         query = query.where(col(OfficeMessage.read_at).is_(None))
     if before is not None:

@@ -21,7 +21,7 @@ from alerts.endpoints import Reach
 from models import audit
 from models.errors import Conflict, InvalidInput, NotFound
 from models.notice import URGENT, Silence
-from models.organisation import Organisation, under
+from models.organisation import Organisation, within
 from models.vocabulary import Topic
 
 LONGEST: Final = timedelta(days=7)
@@ -103,7 +103,7 @@ def _within(reach: Reach) -> sa.ColumnElement[bool]:
     if reach.source is not None:
         return sa.false()
     own = col(Silence.organisation).in_(reach.own)
-    return sa.or_(own, *(under(Silence.organisation, root) for root in reach.scope))
+    return sa.or_(own, within(Silence.organisation, reach.scope))
 
 
 def _audit(session: Session, silence: Silence, action: str, actor: str, now: datetime) -> None:

@@ -21,12 +21,11 @@ from sqlmodel import Session, col, select
 from alerts import clock_rows, opening
 from alerts.actor import Actor
 from alerts.calendar import DAY, SHANGHAI, Calendar
-from alerts.escalation import within
 from alerts.opening import Opening
 from models import audit
 from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from models.event import Case
-from models.organisation import Organisation
+from models.organisation import Organisation, within
 from models.outbox import tell_platform
 from models.post import Post
 from models.service_vocabulary import ClockSubject

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from alerts.dispatch import AUTOMATIC_KEY
 from api.accounts import Actor, known_place
@@ -21,7 +21,7 @@ from api.training_rows import CONSENT_KEY
 from models import audit
 from models.demand import Setting
 from models.errors import CharterViolation, InvalidInput
-from models.organisation import under
+from models.organisation import within
 from models.threshold import KEY as MINIMUM_KEY
 from models.threshold import LOWEST_AUTHORS
 from moderation.knobs import KNOBS, Knob
@@ -127,7 +127,5 @@ def list_settings(session: Session, principal: Principal | None = None) -> list[
     query = select(Setting)
     if principal is not None:
         roots = scopes(principal, Permission.SETTINGS_READ)
-        if not roots:
-            return []
-        query = query.where(or_(*(under(col(Setting.organisation), root) for root in roots)))
+        query = query.where(within(Setting.organisation, roots))
     return list(session.exec(query.order_by(col(Setting.changed_at).desc(), col(Setting.id).desc())))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from api import sessions
 from api.accounts import Actor, known_place
@@ -15,7 +15,7 @@ from api.security import Permission, Principal, allows, authorise, scopes
 from models import audit
 from models.account import ApiKey
 from models.errors import Conflict, InvalidInput, NotFound
-from models.organisation import under
+from models.organisation import within
 from models.vocabulary import KeyScope
 
 SOURCE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -79,9 +79,7 @@ def list_keys(session: Session, principal: Principal | None = None) -> list[ApiK
     query = select(ApiKey)
     if principal is not None:
         roots = scopes(principal, Permission.KEYS_READ)
-        if not roots:
-            return []
-        query = query.where(or_(*(under(col(ApiKey.organisation), root) for root in roots)))
+        query = query.where(within(ApiKey.organisation, roots))
     return list(session.exec(query.order_by(col(ApiKey.id).desc())))
 
 

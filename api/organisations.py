@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from api.accounts import Actor
 from api.security import Permission, Principal, scopes
 from models import audit
 from models.errors import Conflict, InvalidInput, NotPermitted
-from models.organisation import PATH_PATTERN, Organisation, under
+from models.organisation import PATH_PATTERN, Organisation, within
 from models.vocabulary import OrganisationKind
 
 PATH = re.compile(PATH_PATTERN)
@@ -72,9 +72,7 @@ def list_organisations(session: Session, principal: Principal | None = None) -> 
     query = select(Organisation)
     if principal is not None:
         roots = scopes(principal, Permission.ORGANISATIONS_READ)
-        if not roots:
-            return []
-        query = query.where(or_(*(under(col(Organisation.path), root) for root in roots)))
+        query = query.where(within(Organisation.path, roots))
     return list(session.exec(query.order_by(col(Organisation.path))))
 
 

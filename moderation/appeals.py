@@ -22,6 +22,7 @@ from sqlmodel import Session, col, select
 
 from models import audit
 from models.errors import Conflict, Gone, InvalidInput, NotFound, NotPermitted
+from models.organisation import within
 from models.outbox import tell_platform
 from models.post import Post, PostRevision
 from models.quality import SecondReading
@@ -30,7 +31,6 @@ from models.screening import Screening
 from models.vocabulary import AppealState, PostState, TaskState, Topic
 from moderation import statements
 from moderation.drafts import text_fault
-from moderation.order import within
 from moderation.screening import close
 
 TEXT_LIMIT: Final = 5_000

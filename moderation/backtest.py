@@ -26,7 +26,7 @@ from models import audit
 from models.base import new_id
 from models.database import Database
 from models.errors import Conflict, InvalidInput, NotFound, TingjianError
-from models.organisation import Organisation, under
+from models.organisation import Organisation, under, within
 from models.post import Post, PostRevision
 from models.rulebook import Backtest
 from models.screening import Screening
@@ -157,12 +157,10 @@ def find(session: Session, run_id: str) -> Backtest:
 
 def listed(session: Session, scope: Sequence[str], *, limit: int = 50) -> list[Backtest]:
     """Return the runs within the scope, newest first."""
-    if not scope:
-        return []
     return list(
         session.exec(
             select(Backtest)
-            .where(sa.or_(*(under(col(Backtest.organisation), root) for root in scope)))
+            .where(within(Backtest.organisation, scope))
             .order_by(col(Backtest.id).desc())
             .limit(limit)
         )

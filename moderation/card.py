@@ -20,6 +20,7 @@ from sqlmodel import Session, col, select
 
 from models import audit
 from models.errors import Conflict, NotFound
+from models.organisation import within
 from models.post import Post, PostRevision
 from models.review import Appeal, Decision, RuleOutcome, Statement
 from models.screening import Screening
@@ -30,7 +31,6 @@ from moderation import (
     statements,
 )
 from moderation.leases import OpenedTask
-from moderation.order import within
 from moderation.outcomes import subject_of
 from moderation.precision import Precision
 

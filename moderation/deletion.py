@@ -23,7 +23,7 @@ from models.casework import CaseConsent, EventPost
 from models.demand import Demand, DemandMember
 from models.errors import NotFound
 from models.event import Case, ReportExample
-from models.organisation import is_under
+from models.organisation import reaches
 from models.outbox import OutboxMessage
 from models.post import Post, PostDeletion, PostRevision
 from models.quality import UserReport
@@ -66,7 +66,7 @@ def delete(
         .with_for_update()
         .execution_options(populate_existing=True)
     ).first()
-    if post is None or (scope is not None and not any(is_under(post.organisation, root) for root in scope)):
+    if post is None or (scope is not None and not reaches(scope, post.organisation)):
         raise NotFound("there is no such post")
     earlier = session.exec(
         select(PostDeletion).where(

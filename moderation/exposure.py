@@ -23,7 +23,7 @@ from sqlmodel import Session, col, select
 
 from models.account import Grant
 from models.database import Database
-from models.organisation import under
+from models.organisation import within
 from models.quality import ExposureDay, TaskPass
 from models.review import ReviewTask
 from models.vocabulary import Category, TaskState
@@ -140,7 +140,6 @@ FEWEST: Final = 3
 
 def together(session: Session, scope: Sequence[str], now: datetime) -> list[Together]:
     """Return the sums of the last thirty days for officers with a grant within the scope, newest first."""
-    within = sa.or_(sa.false(), *(under(col(Grant.organisation), root) for root in scope))
     rows = session.exec(
         select(
             col(ExposureDay.day),
@@ -149,7 +148,9 @@ def together(session: Session, scope: Sequence[str], now: datetime) -> list[Toge
             func.count(sa.distinct(col(ExposureDay.account_id))),
         )
         .where(
-            col(ExposureDay.account_id).in_(select(Grant.account_id).where(within)),
+            col(ExposureDay.account_id).in_(
+                select(Grant.account_id).where(within(Grant.organisation, scope))
+            ),
             col(ExposureDay.day) > day_of(now - KEPT),
             col(ExposureDay.category).in_(HARSH),
         )

@@ -24,6 +24,7 @@ from sqlmodel import Session, col, select
 from models import audit
 from models.database import Database
 from models.errors import Conflict, NotFound, NotPermitted
+from models.organisation import within
 from models.outbox import tell_platform
 from models.post import Post, PostRevision
 from models.review import Appeal, Decision, FreshLook, Statement
@@ -33,7 +34,6 @@ from moderation import statements
 from moderation.appeals import count_against, decided_before
 from moderation.behaviour import alike, fingerprints
 from moderation.normalise import ViewName, fold
-from moderation.order import within
 
 LOOKS_BACK: Final = timedelta(days=180)
 COMPARED: Final = 2_000

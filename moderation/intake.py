@@ -36,7 +36,7 @@ from models.errors import (
     StaleVersion,
     TingjianError,
 )
-from models.organisation import is_under
+from models.organisation import reaches
 from models.post import Post, PostRevision
 from models.screening import Screening
 from models.vocabulary import Category, PostState, Verdict
@@ -74,7 +74,7 @@ class Caller:
 
     def reaches(self, organisation: str) -> bool:
         """Whether the caller may write to this node of the tree."""
-        return self.organisations is None or any(is_under(organisation, root) for root in self.organisations)
+        return self.organisations is None or reaches(self.organisations, organisation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -533,7 +533,7 @@ def current(session: Session, source: str, external_id: str, *, scope: Sequence[
     post = session.exec(
         select(Post).where(col(Post.source) == source, col(Post.external_id) == external_id)
     ).first()
-    if post is None or (scope is not None and not any(is_under(post.organisation, root) for root in scope)):
+    if post is None or (scope is not None and not reaches(scope, post.organisation)):
         raise NotFound("there is no such post")
     if post.state is PostState.DELETED:
         raise Gone("the post was deleted")

@@ -16,11 +16,11 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from models.errors import NotFound, NotPermitted
-from models.organisation import is_under
+from models.organisation import reaches, within
 from models.post import Post
 from models.review import ReviewTask
 from models.vocabulary import Category
-from moderation.order import cared_for, within
+from moderation.order import cared_for
 
 
 def locked(
@@ -98,11 +98,7 @@ def _kept_for_care(
     if care is None or not danger:
         return set()
     trained = cared_for(session)
-    return {
-        task
-        for task, place in danger.items()
-        if not any(is_under(place, root) for root in care) and any(is_under(place, root) for root in trained)
-    }
+    return {task for task, place in danger.items() if not reaches(care, place) and reaches(trained, place)}
 
 
 def post_of(

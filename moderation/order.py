@@ -11,14 +11,14 @@ Neighbours: `queue` lists and counts, `leases` puts into hands, `filters` narrow
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models.account import Account, Grant
 from models.base import UtcDateTime
-from models.organisation import under
+from models.organisation import within
 from models.review import ReviewTask
 from models.vocabulary import Category, Role, TaskState
 
@@ -35,11 +35,6 @@ GRAVEST: Final = (
     Category.SPAM,
 )
 """The harms, gravest first: what comes first among tasks of one urgency and one limit."""
-
-
-def within(column: Any, scope: Sequence[str]) -> sa.ColumnElement[bool]:  # noqa: ANN401 - any mapped path column
-    """Return the condition that a path lies in the scope; an empty scope holds nothing."""
-    return sa.or_(sa.false(), *(under(column, root) for root in scope))
 
 
 _SEVERITY: Final = sa.case(

@@ -22,10 +22,10 @@ from sqlmodel import Session, col, select
 from models import audit
 from models.database import Database
 from models.notice import Notice
+from models.organisation import within
 from models.outbox import tell_offices
 from models.review import ReviewTask
 from models.vocabulary import Category, NoticeKind, TaskState, Topic
-from moderation.order import within
 
 DANGER: Final = 0
 HURRIED: Final = 1

@@ -29,7 +29,7 @@ from sqlmodel import Session, col, select
 from models import audit
 from models.database import Database
 from models.errors import Gone, InvalidInput, NotFound, TooManyRequests
-from models.organisation import is_under
+from models.organisation import reaches
 from models.outbox import tell_platform
 from models.post import Post
 from models.quality import SampleTask, UserReport
@@ -187,7 +187,7 @@ def _locked_post(session: Session, told: Told, scope: Sequence[str]) -> Post:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).first()
-    if post is None or not any(is_under(post.organisation, root) for root in scope):
+    if post is None or not reaches(scope, post.organisation):
         raise NotFound("there is no such post", field="/external_id")
     if post.state is PostState.DELETED:
         raise Gone("the post was deleted", field="/external_id")

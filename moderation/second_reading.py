@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models import audit
@@ -24,7 +23,7 @@ from models.database import Database
 from models.demand import Demand, DemandMember
 from models.errors import Conflict, NotFound
 from models.event import ReportExample
-from models.organisation import under
+from models.organisation import within
 from models.post import Post, PostRevision
 from models.quality import SecondReading
 from models.review import Appeal, Decision, ReviewTask, Statement
@@ -207,7 +206,7 @@ def waiting(
         .where(
             col(SecondReading.state) == SecondState.WAITING,
             col(SecondReading.expires_at) > now,
-            sa.or_(sa.false(), *(under(col(SecondReading.organisation), root) for root in scope)),
+            within(SecondReading.organisation, scope),
             col(Post.revision) == col(SecondReading.revision),
             col(PostRevision.text).is_not(None),
             (col(SecondReading.why) != SecondReason.SAMPLED) | (col(SecondReading.asked_by) != officer),
@@ -248,7 +247,7 @@ def locked(session: Session, reading_id: str, scope: Sequence[str], now: datetim
     post_id = session.exec(
         select(SecondReading.post_id).where(
             col(SecondReading.id) == reading_id,
-            sa.or_(sa.false(), *(under(col(SecondReading.organisation), root) for root in scope)),
+            within(SecondReading.organisation, scope),
         )
     ).first()
     if post_id is None:

@@ -20,11 +20,12 @@ from sqlmodel import Session, col, select
 
 from models import audit
 from models.database import Database
+from models.organisation import within
 from models.post import Post, PostRevision
 from models.review import ReviewTask, TaskLikeness
 from models.screening import Screening
 from models.vocabulary import Category, TaskState
-from moderation import leases, order
+from moderation import leases
 from moderation.behaviour import alike, copy_keys, fingerprints
 from moderation.normalise import fold
 
@@ -140,7 +141,7 @@ def _others(
             ),
             col(ReviewTask.id) != task.id,
             col(ReviewTask.state) == TaskState.OPEN,
-            order.within(ReviewTask.organisation, scope),
+            within(ReviewTask.organisation, scope),
             sa.or_(
                 col(ReviewTask.leased_until).is_(None),
                 col(ReviewTask.leased_until) <= now,
@@ -162,7 +163,7 @@ def decided_alike(session: Session, copy: int, salt: bytes, scope: Sequence[str]
                 select(TaskLikeness.task_id).where(col(TaskLikeness.key).in_(copy_keys(copy, salt)))
             ),
             col(ReviewTask.state) == TaskState.DECIDED,
-            order.within(ReviewTask.organisation, scope),
+            within(ReviewTask.organisation, scope),
         )
         .order_by(col(ReviewTask.closed_at).desc())
         .limit(MOST)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from models.demand import Demand
-from models.organisation import under
+from models.organisation import under, within
 from models.vocabulary import DemandState, Domain, Trend
 
 SHOWN: Final = tuple(state for state in DemandState if state is not DemandState.GATHERING)
@@ -39,11 +39,9 @@ class Sought:
 
 def board(session: Session, scope: Sequence[str], sought: Sought, *, limit: int = 100) -> list[Demand]:
     """Return the demands at and under the nodes of `scope`; what waits to be verified comes first."""
-    if not scope:
-        return []
     states = SHOWN if sought.state is None else (sought.state,)
     query = select(Demand).where(
-        _within(scope), col(Demand.state).in_(states), col(Demand.merged_into).is_(None)
+        within(Demand.organisation, scope), col(Demand.state).in_(states), col(Demand.merged_into).is_(None)
     )
     if sought.domain is not None:
         query = query.where(col(Demand.domain) == sought.domain)
@@ -63,17 +61,11 @@ def board(session: Session, scope: Sequence[str], sought: Sought, *, limit: int 
 
 def places(session: Session, scope: Sequence[str], sought: Sought) -> list[tuple[str, int]]:
     """Return the nodes that have demands of the kind that is looked for, the most first, with how many."""
-    if not scope:
-        return []
     states = SHOWN if sought.state is None else (sought.state,)
     query = select(Demand.organisation, sa.func.count()).where(
-        _within(scope), col(Demand.state).in_(states), col(Demand.merged_into).is_(None)
+        within(Demand.organisation, scope), col(Demand.state).in_(states), col(Demand.merged_into).is_(None)
     )
     if sought.domain is not None:
         query = query.where(col(Demand.domain) == sought.domain)
     rows = session.exec(query.group_by(col(Demand.organisation))).all()
     return sorted(rows, key=lambda row: (-row[1], row[0]))
-
-
-def _within(scope: Sequence[str]) -> sa.ColumnElement[bool]:
-    return sa.or_(*(under(col(Demand.organisation), root) for root in scope))
