@@ -164,13 +164,14 @@ def free_port() -> int:
 def wait_ready(url: str) -> None:
     """Wait until the server can serve."""
     until = time.monotonic() + READY_S
-    while time.monotonic() < until:
-        try:
-            if httpx.get(f"{url}/health/ready", timeout=5, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
+    with httpx.Client(timeout=5, trust_env=False) as http:
+        while time.monotonic() < until:
+            try:
+                if http.get(f"{url}/health/ready").is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
     raise TimeoutError("the server did not become ready; its words are in the folder of the run")
 
 
