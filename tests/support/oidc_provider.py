@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -23,7 +24,14 @@ CLIENT, SECRET = "tingjian", "a secret of the provider"
 
 
 def new_key(kid: str) -> RSAKey:
+    """Return a key that nobody else has."""
     return RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"})
+
+
+@cache
+def first_key() -> RSAKey:
+    """Return the key of every provider of a run: making one takes a third of a second."""
+    return new_key("first")
 
 
 @dataclass
@@ -31,7 +39,7 @@ class OidcProvider:
     """What it says and how; `claims` and `sign` may be changed between two sign-ins."""
 
     now: Callable[[], float]
-    key: RSAKey = field(default_factory=lambda: new_key("first"))
+    key: RSAKey = field(default_factory=first_key)
     subject: str = "u-1001"
     claims: dict[str, Any] = field(default_factory=dict)
     sign: Callable[[dict[str, Any]], str] | None = None
