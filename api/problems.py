@@ -18,10 +18,11 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from models.database import is_repeat
 from models.errors import TingjianError
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -156,6 +157,15 @@ async def _unstorable(_: Request, error: Exception) -> Response:
     return answer(problem(422, "invalid_input", "a value has characters that cannot be looked up"))
 
 
+async def _overtaken(request: Request, error: Exception) -> Response:
+    """Answer whoever wrote what another request wrote in the same moment; any other breach is unforeseen."""
+    assert isinstance(error, IntegrityError)  # noqa: S101 - registered for these alone
+    if is_repeat(error):
+        log.warning("overtaken", exc_info=error)
+        return answer(problem(409, "stale_version", "somebody else did this in the same moment; look again"))
+    return await _unforeseen(request, error)
+
+
 async def _unforeseen(_: Request, error: Exception) -> Response:
     log.error("unforeseen", exc_info=error)
     return answer(problem(500, "internal_error", "the service met something that it did not foresee"))
@@ -166,6 +176,7 @@ FORESEEN: Final = {
     RequestValidationError: _invalid,
     HTTPException: _http,
     DataError: _unstorable,
+    IntegrityError: _overtaken,
 }
 
 

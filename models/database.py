@@ -21,9 +21,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import UniqueViolation
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
@@ -40,6 +42,17 @@ LOOK_AGAIN_S = 0.001
 GIVEN_WAY_S = 0.05
 
 
+@event.listens_for(Session, "do_orm_execute")
+def _read_what_is_locked(state: ORMExecuteState) -> None:
+    """Read a row that is locked as it is now, also where this session has seen it before.
+
+    Without that, whoever looked first and locked then would compare with a version that another
+    transaction has overtaken, and write over what it wrote.
+    """
+    if state.is_select and getattr(state.statement, "_for_update_arg", None) is not None:
+        state.update_execution_options(populate_existing=True)
+
+
 def normal_url(url: str) -> str:
     """Return `url` with the driver this service uses.
 
@@ -54,6 +67,11 @@ def normal_url(url: str) -> str:
     if url.startswith(("postgresql+psycopg://", "sqlite:///")):
         return url
     raise ConfigurationError("the database must be sqlite:///PATH or postgresql://…")
+
+
+def is_repeat(error: IntegrityError) -> bool:
+    """Tell whether a write failed because the same thing is there already."""
+    return isinstance(error.orig, UniqueViolation) or "UNIQUE constraint failed" in str(error.orig)
 
 
 def _sqlite_engine(url: str) -> Engine:
