@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, status
 from pydantic import Field, StringConstraints
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from alerts.disclosure import rounded_down
 from api.dependencies import Now, Reading, TheService, Transaction, require
@@ -24,7 +24,7 @@ from models.organisation import PATH_PATTERN
 from models.post import Post
 from models.vocabulary import PostState
 from moderation.intake import author_hash
-from sentiment.demand import voices
+from sentiment.demand import facts, voices
 
 router = APIRouter(prefix="/v1/demands", tags=["demands"])
 Platform = Annotated[Principal, Depends(require(Permission.POSTS_WRITE))]
@@ -86,9 +86,8 @@ def similar(
     return [SimilarOut.model_validate(one) for one in found]
 
 
-def _demand(session: Session, principal: Principal, demand_id: str) -> Demand:
-    demand = voices.open_demand(session, demand_id)
-    if not any(is_near(root, demand) for root in scopes(principal, Permission.POSTS_WRITE)):
+def _near(principal: Principal, demand: Demand | None) -> Demand:
+    if demand is None or not any(is_near(root, demand) for root in scopes(principal, Permission.POSTS_WRITE)):
         raise NotFound("no such demand, or none that you may see")
     return demand
 
@@ -104,7 +103,7 @@ def join(
     now: Now,
 ) -> VoiceOut:
     """Let an author join a demand, by a post or without one; whoever joins again is counted once."""
-    demand = _demand(session, principal, demand_id)
+    demand = _near(principal, voices.open_demand(session, demand_id))
     source = principal.source or ""
     author = author_hash(service.keys, source, body.author)
     post = None
@@ -138,10 +137,11 @@ def leave(
     service: TheService,
     now: Now,
 ) -> VoiceOut:
-    """Let an author leave: that they had joined is forgotten."""
-    demand = _demand(session, principal, demand_id)
+    """Let an author leave: that they had joined is forgotten, also where the demand is told of no more."""
+    demand = _near(principal, session.get(Demand, facts.follow(session, demand_id)))
     author = author_hash(service.keys, principal.source or "", body.author)
     changed = voices.leave(session, demand, author=author, actor=principal.actor, now=now)
-    return VoiceOut(
-        demand_id=demand.id, people=rounded_down(voices.people_of(session, demand)), changed=changed
-    )
+    people = voices.people_of(session, demand)
+    if people == 0 and not changed:
+        raise NotFound("no such demand, or none that you may see")
+    return VoiceOut(demand_id=demand.id, people=rounded_down(people), changed=changed)

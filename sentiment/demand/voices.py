@@ -153,4 +153,7 @@ def tidy(session: Session) -> None:
         if there is None:
             row.demand_id = heir
             session.add(row)
-            session.flush()
+        else:
+            # Whoever joined both is one person: a row left behind could not be taken back by leaving.
+            session.delete(row)
+        session.flush()

@@ -287,6 +287,9 @@ def test_who_writes_hears_that_many_have_asked_and_may_join(service: Service, no
                 post.state = "removed"  # type: ignore[assignment]
         assert forum.post("/v1/demands/similar", json=body).json() == []
         assert forum.post(f"/v1/demands/{here}/voices", json={"author": "late"}).status_code == 404
+        gone = [forum.post(f"/v1/demands/{here}/voices:withdraw", json={"author": "new-1"}) for _ in "ab"]
+        assert [one.status_code for one in gone] == [200, 404]
+        assert (gone[0].json()["changed"], gone[0].json()["people"]) == (True, 0)
         elsewhere = Caller(app.app, make_key(service.database, now, organisation=THERE))  # type: ignore[arg-type]
         assert elsewhere.post("/v1/demands/similar", json=body).status_code == 403
         reader = Caller(app.app, make_key(service.database, now, KeyScope.POSTS_READ, organisation="gd"))  # type: ignore[arg-type]
