@@ -47,13 +47,16 @@ def _without_message(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 class _ToStructlog(logging.Handler):
-    """Carries records of libraries over: only their format string, never the values put into it."""
+    """Carries records of libraries over: the first line of their format string, no values put into it.
+
+    What comes after the first line may repeat an exception with its message, as asyncio's does.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         log = structlog.get_logger("library")
         error = record.exc_info[1] if record.exc_info else None
-        log.log(record.levelno, str(record.msg), library=record.name, exc_info=error)
+        log.log(record.levelno, str(record.msg).partition("\n")[0], library=record.name, exc_info=error)
 
 
 def configure(level: str = "info") -> None:

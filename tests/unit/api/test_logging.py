@@ -47,6 +47,15 @@ def test_a_librarys_values_stay_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert line["event"] == "could not store %r"
 
 
+def test_only_the_first_line_of_what_a_library_says_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.configure()
+    # As asyncio writes it: the message of the exception is within the format string.
+    standard.getLogger("asyncio").error("Task exception was never retrieved\nValueError(%s)" % TEXT)  # noqa: UP031, G002
+
+    (line,) = lines(capsys)
+    assert line["event"] == "Task exception was never retrieved"
+
+
 def test_less_than_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     logging.configure("warning")
     structlog.get_logger("t").info("quiet")
