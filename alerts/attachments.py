@@ -1,4 +1,4 @@
-"""Files on the record of an event or a case: checked by what they are, kept outside the web root.
+"""Files on the record of an event or a case, and photos of activities: checked, kept outside the web root.
 
 A name and an announced type prove nothing: the first bytes of the file say what it is, and its ending has to
 say the same. Office files are looked into, and one with a program inside is refused. A file goes out as one
@@ -25,12 +25,14 @@ from typing import Final
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from alerts import cases, disposal
+from alerts import activities, cases, disposal
 from alerts.actor import Actor
 from alerts.desks import Desk, Worker
+from models import audit
 from models.casework import Attachment
 from models.errors import Conflict, InvalidInput, NotFound, TooLarge
 from models.event import Case, Event
+from models.station import StationActivity
 from models.vocabulary import CaseState, Step
 
 LIMIT: Final = 10_000_000
@@ -171,9 +173,65 @@ def to_case(
     return _add(session, case, worker, upload, folder, now=now)
 
 
+def to_activity(
+    session: Session, activity_id: str, actor: Actor, upload: Upload, folder: Path, *, now: datetime
+) -> Attachment:
+    """Keep a photo of a station's activity, taken in after its end.
+
+    Raises
+    ------
+    NotFound
+        If there is no such activity in the actor's scope.
+    TooLarge, InvalidInput, Conflict
+        As `media_type` does; if it is no picture, the activity has not ended, or there are too many.
+    """
+    activity = activities.locked(session, activity_id)
+    actor.require(activity.organisation)
+    if activity.cancelled_at is not None or activity.ends_at > now:
+        raise Conflict("the activity has not ended", code="activity_ahead")
+    if not media_type(upload).startswith(activities.PICTURE):
+        raise InvalidInput("a photo is PNG or JPEG", code="no_picture", field="/file")
+    row = _keep_row(session, activity, actor, upload, folder, now=now)
+    audit.record(
+        session,
+        now,
+        actor=actor.audit_name,
+        action="activity.photographed",
+        subject=f"activity:{activity.id}",
+        organisation=activity.organisation,
+        details={"attachment": row.id, "sha256": row.sha256, "size": row.size},
+    )
+    session.flush()
+    return row
+
+
 def _add(
     session: Session, subject: Event | Case, actor: Actor, upload: Upload, folder: Path, *, now: datetime
 ) -> Attachment:
+    row = _keep_row(session, subject, actor, upload, folder, now=now)
+    disposal.append(
+        session,
+        subject,
+        Step.ATTACHED,
+        row.name,
+        actor=actor,
+        now=now,
+        details={"attachment": row.id, "sha256": row.sha256, "size": row.size},
+    )
+    session.flush()
+    return row
+
+
+def _keep_row(
+    session: Session,
+    subject: Event | Case | StationActivity,
+    actor: Actor,
+    upload: Upload,
+    folder: Path,
+    *,
+    now: datetime,
+) -> Attachment:
+    """Keep the content of a file, and its row."""
     there = session.exec(
         select(func.count()).select_from(Attachment).where(col(Attachment.subject_id) == subject.id)
     ).one()
@@ -192,16 +250,6 @@ def _add(
     )
     _keep(place_of(folder, row), upload.content)
     session.add(row)
-    session.flush()
-    disposal.append(
-        session,
-        subject,
-        Step.ATTACHED,
-        name,
-        actor=actor,
-        now=now,
-        details={"attachment": row.id, "sha256": row.sha256, "size": row.size},
-    )
     session.flush()
     return row
 

@@ -18,6 +18,7 @@ from api.console import console
 from api.middleware import BodyLimit, QuickDoor, RequestLog, SecurityHeaders
 from api.routes import (
     accounts,
+    activities,
     alarms,
     appeals,
     attachments,
@@ -177,6 +178,7 @@ def _install(app: FastAPI) -> None:
         duty,
         experts,
         stations,
+        activities,
         webhooks,
         alarms,
         feeds,

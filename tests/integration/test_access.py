@@ -708,7 +708,7 @@ DOORS = [
     Door("POST", "/activities/{activity_id}/attendance", MANAGERS, form={"version": "1"}),
     Door("POST", "/activities/{activity_id}/call-off", MANAGERS, form={"version": "1", "reason": "停电"}),
     Door("POST", "/activities/{activity_id}/photos", MANAGERS, form={}, file="notes.txt"),
-    Door("GET", "/activities/{activity_id}/photos/{activity_photo_id}", STATION_READERS),
+    Door("GET", "/activities/{activity_id}/photos/{photo_id}", STATION_READERS),
     Door("GET", "/inbox", {OFFICE, AUDITOR}, at="gd", listing=True, shows="热水停供二"),
     Door("GET", "/inbox/{item_id}", {OFFICE, AUDITOR}, at="gd"),
     Door("POST", "/inbox/{item_id}", {OFFICE}, at="gd"),

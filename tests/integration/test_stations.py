@@ -2,14 +2,17 @@
 
 import threading
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from alerts import bookings, experts, opening, questions, stations
+from alerts import activities, attachments, bookings, experts, opening, questions, sign_ups, stations
+from alerts.activities import ActivityPlan
 from alerts.actor import Actor
+from alerts.attachments import Upload
 from alerts.bookings import Wish
 from alerts.calendar import SHANGHAI, Calendar, shipped
 from alerts.experts import ExpertPlan
@@ -29,17 +32,18 @@ from models.service_vocabulary import (
     ClockSubject,
     ExpertField,
     InvitationState,
+    SignUpState,
 )
-from models.station import Booking, StationSlot
+from models.station import ActivitySignUp, Booking, StationActivity, StationSlot
 from models.vocabulary import PostState, Topic
-from tests.support import posting, voices
+from tests.support import on_time, posting, voices
 from tests.support.posting import send
 
 PLACE = "gd/dongguan"
 MANAGER = Actor(posting.OFFICER, "站长", (PLACE,))
 ELSEWHERE = Actor(posting.COLLEAGUE, "佛山", ("gd/foshan",))
 CALENDAR = Calendar.of(shipped())
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WEEKDAYS = {str(day): [["09:00", "12:00"], ["14:00", "18:00"]] for day in range(1, 6)}
 PLAN = StationPlan("厚街青年之家", "东莞市厚街镇体育路 1 号", WEEKDAYS, ("法律咨询", "就业指导"), capacity=2)
 
@@ -297,3 +301,128 @@ def test_an_expert_is_invited_answers_in_time_and_is_counted_by_field(  # noqa: 
         kept = session.get_one(Invitation, invitation.id)
         assert kept.state is InvitationState.ANSWERED
         assert audit.first_break(session) is None
+
+
+def planned(session: Session, station: str, now: datetime, *, capacity: int = 2) -> StationActivity:
+    plan = ActivityPlan("简历门诊", now + DAY, now + DAY + HOUR, capacity)
+    return activities.plan_activity(session, station, plan, MANAGER, now=now)
+
+
+def signed(session: Session, activity: str, key: str, now: datetime) -> ActivitySignUp:
+    made, _ = sign_ups.sign_up(
+        session, activity, key, source="forum", scope=["gd"], actor="key:test", now=now
+    )
+    return made
+
+
+def test_an_activity_is_planned_signed_up_for_attended_rated_and_counted_with_its_photos(
+    database: Database, now: datetime, station: str, tmp_path: Path
+) -> None:
+    ended = now + DAY + 2 * HOUR
+    with database.transaction() as session:
+        activity = planned(session, station, now)
+        assert activity.place == PLAN.address
+        one, other = (signed(session, activity.id, key, now) for key in ("a", "b"))
+        assert signed(session, activity.id, "a", now).id == one.id, "the same key is answered alike"
+        with pytest.raises(Conflict) as full, session.begin_nested():
+            signed(session, activity.id, "c", now)
+        assert full.value.problem_code == "activity_full"
+        sign_ups.take_back(session, other.id, source="forum", actor="key:test", now=now)
+        third = signed(session, activity.id, "c", now)
+        with pytest.raises(NotFound):
+            sign_ups.take_back(session, one.id, source="another", actor="key:test", now=now)
+        assert [row.id for row in activities.list_activities(session, ["gd"], ahead=now)] == [activity.id]
+        assert activities.list_activities(session, ["gd/foshan"], ahead=now) == []
+        session.refresh(activity)
+        with pytest.raises(Conflict):
+            activities.note_attendance(session, activity.id, MANAGER, [one.id], version=1, now=now)
+        with pytest.raises(Conflict):
+            sign_ups.rate(session, one.id, 5, source="forum", actor="key:test", now=ended)
+        with pytest.raises(NotFound):
+            activities.note_attendance(session, activity.id, MANAGER, [other.id], version=1, now=ended)
+        activities.note_attendance(session, activity.id, MANAGER, [one.id, third.id], version=1, now=ended)
+        sign_ups.rate(session, one.id, 5, source="forum", actor="key:test", now=ended)
+        activities.note_attendance(session, activity.id, MANAGER, [], version=2, now=ended)
+        session.refresh(one)
+        session.refresh(third)
+        assert (one.state, third.state) == (SignUpState.CAME, SignUpState.MISSED)
+        for picture, moment, error in (
+            ("a.png", now, Conflict),
+            ("a.txt", ended, InvalidInput),
+        ):
+            content = on_time.PNG if picture == "a.png" else b"notes"
+            with pytest.raises(error), session.begin_nested():
+                attachments.to_activity(
+                    session, activity.id, MANAGER, Upload(picture, content), tmp_path, now=moment
+                )
+        before = activities.figures(session, station, since=now, now=ended)
+        assert (before.planned, before.held, before.came) == (1, 0, 0)
+        upload = Upload("a.png", on_time.PNG)
+        attachments.to_activity(session, activity.id, MANAGER, upload, tmp_path, now=ended)
+        after = activities.figures(session, station, since=now, now=ended)
+        assert (after.held, after.signed_up, after.came, after.ratings, after.rating) == (1, 2, 1, 1, None)
+        told = session.exec(
+            select(OutboxMessage.payload).where(OutboxMessage.topic == Topic.BOOKING_DECIDED)
+        ).all()
+        assert [(one["key"], one["state"]) for one in told] == [
+            ("a", "came"),
+            ("c", "came"),
+            ("c", "missed"),
+        ]
+        assert audit.first_break(session) is None
+
+
+def test_whoever_signed_up_hears_why_an_activity_is_called_off(
+    database: Database, now: datetime, station: str
+) -> None:
+    with database.transaction() as session:
+        activity = planned(session, station, now)
+        signed(session, activity.id, "a", now)
+        session.refresh(activity)
+        for actor, version, reason, error in (
+            (ELSEWHERE, 1, "停电", NotFound),
+            (MANAGER, 9, "停电", StaleVersion),
+            (MANAGER, 1, " ", InvalidInput),
+        ):
+            with pytest.raises(error):
+                activities.call_off(session, activity.id, actor, reason=reason, version=version, now=now)
+        activities.call_off(session, activity.id, MANAGER, reason="停电", version=1, now=now)
+        told = session.exec(select(OutboxMessage).where(OutboxMessage.topic == Topic.BOOKING_DECIDED)).one()
+        assert (told.payload["state"], told.payload["answer"]) == ("cancelled", "停电")
+        with pytest.raises(Conflict):
+            signed(session, activity.id, "b", now)
+        assert activities.list_activities(session, None, ahead=now) == []
+        for wrong in (
+            ActivityPlan("", now + DAY, now + DAY + HOUR, 1),
+            ActivityPlan("x", now, now + HOUR, 1),
+            ActivityPlan("x", now + DAY, now + DAY, 1),
+            ActivityPlan("x", now + DAY, now + 99 * DAY, 1),
+            ActivityPlan("x", now + DAY, now + DAY + HOUR, 0),
+        ):
+            with pytest.raises(InvalidInput):
+                activities.plan_activity(session, station, wrong, MANAGER, now=now)
+
+
+def test_two_that_race_for_the_last_place_of_an_activity_cannot_both_have_it(
+    database: Database, now: datetime, station: str
+) -> None:
+    with database.transaction() as session:
+        activity = planned(session, station, now, capacity=1).id
+    won: list[str] = []
+
+    def race(key: str) -> None:
+        try:
+            with database.transaction() as session:
+                signed(session, activity, key, now)
+            won.append(key)
+        except TingjianError:
+            pass
+
+    racers = [threading.Thread(target=race, args=(f"k{number}",)) for number in range(6)]
+    for one in racers:
+        one.start()
+    for one in racers:
+        one.join()
+    with database.reading() as session:
+        assert len(won) == len(activities.sign_ups_of(session, activity)) == 1
+        assert activities.activity_of(session, activity).taken == 1

@@ -1,10 +1,23 @@
 """A question with its clock, a roster, an expert and a station with a booking, for tests of who gets in."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from sqlmodel import Session, select
 
-from alerts import bookings, dispatch, duty, duty_feed, experts, gaps, questions, stations
+from alerts import (
+    activities,
+    attachments,
+    bookings,
+    dispatch,
+    duty,
+    duty_feed,
+    experts,
+    gaps,
+    questions,
+    sign_ups,
+    stations,
+)
 from alerts.actor import Actor
 from models.account import Grant
 from models.base import new_id
@@ -12,11 +25,12 @@ from models.clock import Clock, ClockCall, Handover
 from models.post import Post
 from models.service_vocabulary import CallStage, ClockRule, ClockSubject, ExpertField, HandoverState
 
-__all__ = ["furnish", "furnish_place", "questions"]
+__all__ = ["PNG", "furnish", "furnish_place", "questions"]
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00" * 20 + b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 
-def furnish(session: Session, officer: str, now: datetime) -> dict[str, str]:
-    """Put a question with its clock, a roster, an expert and a station with a booking at gd/dongguan."""
+def furnish(session: Session, officer: str, now: datetime, folder: Path) -> dict[str, str]:
+    """Put a question with its clock, a roster, an expert and a station with what it does at gd/dongguan."""
     actor = Actor(officer, "o", ("gd",))
     asked = session.exec(select(Post).where(Post.external_id == "asked")).one()
     handed = session.exec(select(Post).where(Post.external_id == "handed")).one()
@@ -69,6 +83,20 @@ def furnish(session: Session, officer: str, now: datetime) -> dict[str, str]:
         actor="key:test",
         now=now,
     )
+    activity = activities.plan_activity(
+        session,
+        station.id,
+        activities.ActivityPlan("简历门诊", now + timedelta(days=2), now + timedelta(days=2, hours=2), 5),
+        actor,
+        now=now,
+    )
+    signed, _ = sign_ups.sign_up(
+        session, activity.id, "one", source="forum", scope=["gd"], actor="key:test", now=now
+    )
+    later = now + timedelta(days=3)
+    photo = attachments.to_activity(
+        session, activity.id, actor, attachments.Upload("a.png", PNG), folder, now=later
+    )
     return {
         "clock_id": running.id,
         "handed_clock_id": other.id,
@@ -86,6 +114,9 @@ def furnish(session: Session, officer: str, now: datetime) -> dict[str, str]:
         "invitation_token": token,
         "station_id": station.id,
         "booking_id": booking.id,
+        "activity_id": activity.id,
+        "sign_up_id": signed.id,
+        "photo_id": photo.id,
     }
 
 

@@ -27,6 +27,7 @@ NAMES: Final = (
     "duty",
     "experts",
     "stations",
+    "activities",
     "records",
     "audit",
     "rulebook",

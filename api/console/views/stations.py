@@ -11,7 +11,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Form, Request, Response
 from sqlmodel import Session
 
-from alerts import bookings, duty, opening, stations
+from alerts import activities, bookings, duty, opening, stations
 from alerts.calendar import Calendar, YearNotConfirmed, load_calendar
 from alerts.stations import FreeSlot, StationPlan
 from api.console import page
@@ -34,6 +34,7 @@ Words = Annotated[str, Form(max_length=2_000)]
 WIDTH: Final = 640
 HEIGHT: Final = 260
 MARGIN: Final = 26
+ACTIVITIES: Final = 20
 SMALLEST: Final = 0.02
 """Degrees that the map shows at least, so that one station is no point without end."""
 
@@ -196,6 +197,8 @@ def card(
             for row in rows
             if row.clock and row.clock.stopped_at is None and row.clock.due_at < now
         },
+        activities=activities.list_activities(session, None, station_id=station.id, limit=ACTIVITIES),
+        held=activities.figures(session, station.id, since=now - FIGURES, now=now),
         figures=bookings.figures(session, station.id, since=now - FIGURES),
         may_manage=allows(principal, Permission.STATIONS_MANAGE, station.organisation),
         names=organisation_names(session, {station.organisation}),
