@@ -37,6 +37,10 @@ class Term:
     views: frozenset[ViewName]
 
 
+Place = tuple[ViewName, int, int]
+"""A view, and where in it something starts and ends."""
+
+
 class Match(NamedTuple):
     """A term found in a view; `start` and `end` are offsets in that view."""
 
@@ -99,10 +103,15 @@ class Lexicon:
                 sounds = syllables_of(term.text)
                 if len(sounds) >= _SHORTEST_SOUND and not any(_latin(character) for character in sounds):
                     heard[sounds].add(index)
-        self._written = [
-            tuple((term, frozenset(views)) for term, views in found.items()) for found in written.values()
-        ]
         self._cuttable = [_cuttable(form) for form in written]
+        # What counts is known beforehand for each kind of search, because a post has many matches.
+        self._written = {
+            counts_for: [
+                tuple(term for term, views in found.items() if not views.isdisjoint(counts_for))
+                for found in written.values()
+            ]
+            for counts_for in (_IN_PLAIN, _IN_SQUEEZED, _IN_JOINED, _IN_DRAWN)
+        }
         self._heard = [tuple(sorted(found)) for found in heard.values()]
         self._writing = AhoCorasick(list(written)) if written else None
         self._hearing = AhoCorasick(list(heard)) if heard else None
@@ -111,28 +120,44 @@ class Lexicon:
 
     def find(self, folded: Folded) -> Iterator[Match]:
         """Give every match in every view. The same passage may match in several views."""
+        for term, places in self.places(folded).items():
+            for place in places:
+                yield Match(term, *place)
+
+    def places(self, folded: Folded) -> dict[int, list[Place]]:
+        """Return where each term that is found stands: the view, and start and end in it."""
+        found: dict[int, list[Place]] = {}
         if self._writing is not None:
             # A view that says the same as one before it needs no second search: a match counts for both.
             plain, squeezed, joined, drawn = folded.plain, folded.squeezed, folded.joined, folded.drawn
-            yield from self._written_in(plain, ViewName.PLAIN, _IN_PLAIN)
+            self._write(plain, ViewName.PLAIN, _IN_PLAIN, found)
             if squeezed is not plain:
-                yield from self._written_in(squeezed, ViewName.SQUEEZED, _IN_SQUEEZED)
+                self._write(squeezed, ViewName.SQUEEZED, _IN_SQUEEZED, found)
             if joined is not squeezed:
-                yield from self._written_in(joined, ViewName.JOINED, _IN_JOINED)
+                self._write(joined, ViewName.JOINED, _IN_JOINED, found)
             if drawn is not squeezed:
-                yield from self._written_in(drawn, ViewName.DRAWN, _IN_DRAWN)
-        if self._hearing is not None:
-            yield from self._sounds(folded)
+                self._write(drawn, ViewName.DRAWN, _IN_DRAWN, found)
+        for term, view, start, end in self._sounds(folded):
+            found.setdefault(term, []).append((view, start, end))
+        return found
 
-    def _written_in(self, text: str, view: ViewName, counts_for: frozenset[ViewName]) -> Iterator[Match]:
+    def _write(
+        self, text: str, view: ViewName, counts_for: frozenset[ViewName], found: dict[int, list[Place]]
+    ) -> None:
+        """Add the terms that are written in a text to what was found."""
         if self._writing is None:
             return
+        written, cuttable = self._written[counts_for], self._cuttable
         for pattern, start, end in self._writing.find_matches_as_indexes(text, overlapping=True):
-            if self._cuttable[pattern] and not _at_edges(text, start, end):
+            terms = written[pattern]
+            if not terms or (cuttable[pattern] and not _at_edges(text, start, end)):
                 continue
-            for term, views in self._written[pattern]:
-                if not views.isdisjoint(counts_for):
-                    yield Match(term, view, start, end)
+            place = (view, start, end)
+            for term in terms:
+                if term in found:
+                    found[term].append(place)
+                else:
+                    found[term] = [place]
 
     def _sounds(self, folded: Folded) -> Iterator[Match]:
         if self._hearing is None:
