@@ -17,6 +17,9 @@ from models.errors import CharterViolation, ConfigurationError
 from models.vocabulary import Category
 from tests.support.tiny_transformer import write_tiny_transformer
 
+# One process imports torch and teaches the tiny models; two would do it twice.
+pytestmark = pytest.mark.xdist_group("learning")
+
 HATE = HARM_COLUMNS.index(Category.HATE)
 screening = typer.Typer()
 screening.command()(screen)

@@ -15,6 +15,9 @@ from sentiment.replay import Replayed
 from tests.support.tiny_transformer import write_tiny_transformer
 from tests.support.wording import ListeningBundle
 
+# One process imports torch and teaches the tiny models; two would do it twice.
+pytestmark = pytest.mark.xdist_group("learning")
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TEXTS = [
     "宿舍热水太少了",

@@ -11,11 +11,12 @@ from learning.bundle import load_bundle
 from learning.cascade import CascadeBundle
 from learning.encoder import HARM_COLUMNS
 from learning.manifest import MANIFEST
-from learning.training.encoding import make_cascade
+from learning.training.encoding import UNSEEN, kept_scores, make_cascade
 from learning.training.fusing import fused
 from learning.training.making import make_bundle
 from learning.training.network import Shape
 from learning.training.recipe import read_cascade_recipe, read_recipe
+from learning.training.rejoining import rejoin
 from learning.training.sources import Roots
 from models.errors import ConfigurationError
 from models.vocabulary import Category
@@ -55,9 +56,10 @@ pairs_field = "domain"
 [tuning.readings]
 """
 # Torch warns about its own parts while it is imported and while it writes a graph.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.xdist_group("learning"),  # one process imports torch and teaches; two would do it twice
+]
 
 SPAM = HARM_COLUMNS.index(Category.SPAM)
 
@@ -96,6 +98,66 @@ def test_both_stages_together_find_what_was_taught(made: Made) -> None:
     harms = bundle.harms(["加微信买课七七", "图书馆七七点关门吗"])
 
     assert harms[0, SPAM] > 0.5 > harms[1, SPAM]
+
+
+def test_a_new_first_stage_is_joined_to_the_encoder_that_is_there(made: Made, tmp_path: Path) -> None:
+    data = next(made.folder.parent.rglob("tiny.toml")).parent
+    recipe, sha256 = read_cascade_recipe(str(data / "cascade.toml"))
+    lessons, lessons_sha256 = read_recipe(str(data / "tiny.toml"))
+    roots = Roots(data=data, corpus=data, texts=data)
+    first = tmp_path / "tiny"
+    make_bundle(
+        lessons.model_copy(update={"kept": 60}),
+        lessons_sha256,
+        roots,
+        first,
+        lambda _: None,
+        kept=tmp_path / UNSEEN,
+    )
+    scores = kept_scores(tmp_path / UNSEEN, first)
+    assert scores is not None
+    told: list[str] = []
+    rejoin(
+        recipe.model_copy(update={"name": "tiny-again", "fresh": ["tiny harms"]}),
+        sha256,
+        lessons,
+        first=first,
+        scores=scores["harms"],
+        present=made.folder,
+        roots=roots,
+        out=tmp_path / "tiny-again",
+        tell=told.append,
+    )
+    bundle = load_bundle(tmp_path / "tiny-again")
+    harms = bundle.harms(["加微信买课七七", "图书馆七七点关门吗"])
+
+    assert (tmp_path / "tiny-again" / "encoder.onnx").read_bytes() == (
+        made.folder / "encoder.onnx"
+    ).read_bytes()
+    assert harms[0, SPAM] > 0.5 > harms[1, SPAM]
+    assert bundle.harms(["吉他社招新，加微信报名"]).max() <= recipe.ceiling + 5e-3
+
+
+def test_lessons_that_changed_since_their_scores_were_kept_are_refused(made: Made, tmp_path: Path) -> None:
+    place = made.folder.parent
+    data = next(place.rglob("tiny.toml")).parent
+    recipe, sha256 = read_cascade_recipe(str(data / "cascade.toml"))
+    lessons, _ = read_recipe(str(data / "tiny.toml"))
+
+    with pytest.raises(ConfigurationError, match="have changed"):
+        rejoin(
+            recipe,
+            sha256,
+            lessons,
+            first=place / "tiny",
+            scores=np.zeros((3, len(HARM_COLUMNS)), dtype=np.float32),
+            present=made.folder,
+            roots=Roots(data=data, corpus=data, texts=data),
+            out=tmp_path / "never",
+            tell=lambda _: None,
+        )
+
+    assert not (tmp_path / "never").exists()
 
 
 def test_plain_texts_are_settled_without_the_encoder(made: Made) -> None:

@@ -21,6 +21,9 @@ from models.vocabulary import Category
 from tests.support.bundles import WrittenBundle
 from tests.support.tiny_transformer import write_tiny_transformer
 
+# One process imports torch and teaches the tiny models; two would do it twice.
+pytestmark = pytest.mark.xdist_group("learning")
+
 RECIPE = """
 kind = "finetune"
 name = "tiny-tuned"

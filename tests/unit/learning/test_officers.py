@@ -29,6 +29,9 @@ from models.vocabulary import Category
 from tests.support.tiny_cascade import write_tiny_cascade
 from tests.support.tiny_lessons import write_tiny_lessons
 
+# One process imports torch and teaches the tiny models; two would do it twice.
+pytestmark = pytest.mark.xdist_group("learning")
+
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 SCAM, SPAM, HATE = (HARM_COLUMNS.index(word) for word in (Category.SCAM, Category.SPAM, Category.HATE))
 

@@ -11,7 +11,10 @@ from learning.training.recipe import RevisionEntry
 from learning.training.revising import revise
 
 # Torch warns about its own parts while it is imported.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+    pytest.mark.xdist_group("learning"),
+]
 
 ENTRY = RevisionEntry(epochs=12, minutes=0, others=1.0, weight=3.0, pace=3e-3, soft=0.5)
 COUNT = 96

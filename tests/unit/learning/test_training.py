@@ -13,9 +13,13 @@ from learning.training.fitting import platt, temperature
 from learning.training.making import make_bundle
 from learning.training.recipe import RECIPES, read_recipe
 from learning.training.sources import Roots
+from learning.training.writing import write_bundle
 from models.errors import ConfigurationError
 from models.vocabulary import Category
 from tests.support.tiny_lessons import RECIPE, write_tiny_lessons
+
+# One process imports torch and teaches the tiny models; two would do it twice.
+pytestmark = pytest.mark.xdist_group("learning")
 
 
 @pytest.fixture
@@ -61,6 +65,54 @@ def test_heads_that_hear_find_what_was_taught_in_other_characters_of_the_same_so
 
     assert found[0] > 0.5 > found[1]
     assert found[0] - found[1] > before[0] - before[1]
+
+
+def test_heads_that_keep_few_n_grams_know_those_and_are_moved_by_no_other(data: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.replace('name = "tiny"', 'name = "tiny"\nkept = 60').replace(
+        "{bits = 12, orders = 3},", "{bits = 20, orders = 3},", 1
+    )
+    (data / "tiny.toml").write_text(recipe)
+    folder = make(data, tmp_path / "narrow")
+    bundle = load_bundle(folder)
+    spam = HARM_COLUMNS.index(Category.SPAM)
+    known, strange, strangest = bundle.harms(["加微信买课七七", "鼉", "鼉龘靐齉"])[:, spam]
+    keys = np.load(folder / "harm_keys.npy")
+
+    assert len(keys) == 60
+    assert (np.diff(keys.astype(np.int64)) > 0).all()
+    assert np.load(folder / "harms.npy").shape == (61, len(HARM_COLUMNS) + 1)
+    assert known > 0.5 > bundle.harms(["图书馆七七点关门吗"])[0, spam]
+    assert strange == strangest
+
+
+def test_keys_that_do_not_fit_their_table_are_refused(data: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.replace('name = "tiny"', 'name = "tiny"\nkept = 60')
+    (data / "tiny.toml").write_text(recipe)
+    folder = make(data, tmp_path / "narrow")
+    keys = np.load(folder / "harm_keys.npy")
+    said = read_manifest(folder).model_dump(exclude={"files"})
+    arrays = {path.name: np.load(path) for path in folder.glob("*.npy")}
+    write_bundle(folder, said, {**arrays, "harm_keys.npy": keys[:-1]})
+
+    with pytest.raises(ConfigurationError, match="do not fit each other"):
+        load_bundle(folder)
+
+
+def test_a_head_that_is_held_down_leaves_what_is_unlikely_as_it_was(data: Path, tmp_path: Path) -> None:
+    free = RECIPE.replace("ceiling = 0.8", "ceiling = 1.0")
+    held = load_bundle(make(data, tmp_path / "held"))
+    (data / "tiny.toml").write_text(free.replace("ceiling = 1.0", "ceiling = 0.9999999"))
+    loose = load_bundle(make(data, tmp_path / "loose"))
+    spam = HARM_COLUMNS.index(Category.SPAM)
+    texts = ["加微信买课七七", "吉他社招新，加微信报名", "图书馆七七点关门吗", "鼉"]
+    after, before = held.harms(texts)[:, spam], loose.harms(texts)[:, spam]
+    likely = before > 0.5
+
+    assert likely.any()
+    assert not likely.all()
+    assert np.allclose(after[~likely], before[~likely], atol=1e-3)
+    assert (after[likely] < before[likely]).all()
+    assert (after[likely] >= 0.5).all()
 
 
 def test_no_head_is_surer_of_a_protected_text_than_the_ceiling(data: Path, tmp_path: Path) -> None:
@@ -114,7 +166,7 @@ def test_no_shipped_recipe_reads_a_suite_or_a_set_that_only_judges() -> None:
 
 
 def test_the_shipped_recipe_of_the_linear_bundle_can_be_read() -> None:
-    assert read_recipe("linear")[0].name == "linear-2026.11.3"
+    assert read_recipe("linear")[0].name == "linear-2026.11.4"
 
 
 def test_the_platt_line_finds_the_line_that_made_the_labels() -> None:

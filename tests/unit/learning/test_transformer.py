@@ -10,6 +10,9 @@ from models.vocabulary import Category
 from tests.support.bundles import WrittenBundle
 from tests.support.tiny_transformer import write_tiny_transformer
 
+# One process imports torch and teaches the tiny models; two would do it twice.
+pytestmark = pytest.mark.xdist_group("learning")
+
 BESIDE = WrittenBundle(default={Category.SPAM: 0.25})
 HATE, SPAM = HARM_COLUMNS.index(Category.HATE), HARM_COLUMNS.index(Category.SPAM)
 
