@@ -3,7 +3,8 @@
 Gathers counts from the records of a period. It holds no author, no text and no account: only
 counts per category, rule, outcome and state. What is not recorded is not reported.
 
-Neighbours: `figures` turns counts into shares and durations; `api/routes/figures.py` publishes.
+Neighbours: `figures` turns counts into shares and durations, `replies` says how soon people got a reply;
+`api/routes/public.py` publishes.
 """
 
 from collections import Counter, defaultdict
@@ -15,6 +16,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from assessment.figures import Counted, Durations, Share, counted, durations, share
+from assessment.replies import ReplyTime, reply_times
 from models.demand import Demand
 from models.review import Appeal, Decision, Statement
 from models.screening import Screening
@@ -47,10 +49,13 @@ class Openness:
     demands: Mapping[DemandState, int]
     detection_delay: Durations
     detection_delay_posts: Counted
+    reply_times: tuple[ReplyTime, ...]
 
 
-def report(session: Session, since: datetime, until: datetime) -> Openness:
+def report(session: Session, since: datetime, until: datetime, now: datetime | None = None) -> Openness:
     """Return the public figures of a period.
+
+    `now` is when somebody asks, if the period is not over: what still has its time then is not late.
 
     Raises
     ------
@@ -78,6 +83,7 @@ def report(session: Session, since: datetime, until: datetime) -> Openness:
         demands=demands,
         detection_delay=durations(delays),
         detection_delay_posts=counted(behind),
+        reply_times=reply_times(session, since, until, until if now is None else now),
     )
 
 

@@ -77,7 +77,7 @@ class Published:
             kept = self._kept.get(month)
             if kept is None or now - kept[0] > FRESH:
                 with service.database.reading() as session:
-                    kept = (now, report(session, since, until))
+                    kept = (now, report(session, since, until, now))
                 while len(self._kept) >= MOST_KEPT:
                     self._kept.pop(next(iter(self._kept)))
                 self._kept[month] = kept
