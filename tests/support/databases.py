@@ -55,7 +55,7 @@ def postgresql_server() -> Iterator[str]:
     socket = folder
     subprocess.run(
         [*as_user, programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-E", "UTF8",
-         "--locale=C.UTF-8"],
+         "--locale=C.UTF-8", "--no-sync"],
         check=True, capture_output=True, cwd=folder,
     )  # fmt: skip
     subprocess.run(
