@@ -13,10 +13,9 @@ from typing import Any
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from alerts import lifecycle
+from alerts import lifecycle, placed
 from alerts.actor import Actor
 from models import audit
-from models.errors import NotFound
 from models.event import Case, DisposalEntry, Event
 from models.vocabulary import Step
 
@@ -29,11 +28,7 @@ def locked(session: Session, event_id: str, actor: Actor) -> Event:
     NotFound
         If there is none, or none in the actor's scope.
     """
-    event = session.exec(select(Event).where(col(Event.id) == event_id).with_for_update()).one_or_none()
-    if event is None:
-        raise NotFound("no such event, or none that you may see")
-    actor.require(event.organisation)
-    return event
+    return placed.locked(session, Event, event_id, actor, called="event")
 
 
 def append(

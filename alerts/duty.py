@@ -22,11 +22,12 @@ from sqlmodel import Session, col, select
 from alerts import rota
 from alerts.actor import Actor
 from alerts.calendar import DAY, SHANGHAI, Calendar, load_calendar
+from alerts.placed import locked
 from models import audit
 from models.account import Account, Grant
 from models.database import Database
 from models.duty import DutyLayer, DutyTurn
-from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
+from models.errors import Conflict, InvalidInput, NotFound
 from models.organisation import Organisation, under, within
 from models.service_vocabulary import DutyCover, DutyOrigin
 
@@ -146,9 +147,7 @@ def change_layer(
     NotFound, InvalidInput, StaleVersion
         If it is out of reach, a field is wrong, or somebody changed it meanwhile.
     """
-    layer = _locked_layer(session, layer_id, actor)
-    if layer.version != version:
-        raise StaleVersion("the layer was changed meanwhile")
+    layer = locked(session, DutyLayer, layer_id, actor, called="layer", version=version)
     rotation = _checked(session, layer.organisation, wanted, now)
     layer.name, layer.position, layer.cover = wanted.name.strip(), wanted.position, rotation.cover
     layer.people, layer.turn_days = list(rotation.people), rotation.turn_days
@@ -158,16 +157,6 @@ def change_layer(
     session.flush()
     _record(session, layer, actor, "duty.layer_changed", now=now, details={"people": layer.people})
     fill(session, layer, load_calendar(session), by=actor.audit_name, now=now)
-    return layer
-
-
-def _locked_layer(session: Session, layer_id: str, actor: Actor) -> DutyLayer:
-    layer = session.exec(
-        select(DutyLayer).where(col(DutyLayer.id) == layer_id).with_for_update()
-    ).one_or_none()
-    if layer is None:
-        raise NotFound("no such layer, or none that you may see")
-    actor.require(layer.organisation)
     return layer
 
 
@@ -291,7 +280,7 @@ def override(
     NotFound, Conflict, InvalidInput
         If the layer is out of reach, the day is over or far ahead, or the person has no role there.
     """
-    layer = _locked_layer(session, layer_id, actor)
+    layer = locked(session, DutyLayer, layer_id, actor, called="layer")
     _changeable(day, now)
     why = _reason(reason)
     if account_id not in serving(session, layer.organisation):

@@ -23,9 +23,10 @@ from sqlmodel import Session, col, select
 from alerts import answers, clock_rows, clocks
 from alerts.actor import Actor
 from alerts.calendar import load_calendar
+from alerts.placed import locked
 from models import audit
 from models.clock import Clock
-from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
+from models.errors import Conflict, InvalidInput, NotFound
 from models.expert import Expert, Invitation
 from models.organisation import Organisation, is_under, within
 from models.post import Post, PostRevision
@@ -94,9 +95,7 @@ def end_expert(session: Session, expert_id: str, actor: Actor, *, version: int, 
     NotFound, StaleVersion
         If there is none within reach, or somebody changed it meanwhile.
     """
-    expert = _locked(session, expert_id, actor)
-    if expert.version != version:
-        raise StaleVersion("the expert was changed meanwhile")
+    expert = locked(session, Expert, expert_id, actor, called="expert", version=version)
     if expert.ended_at is None:
         expert.ended_at = now
         expert.version += 1
@@ -108,14 +107,6 @@ def end_expert(session: Session, expert_id: str, actor: Actor, *, version: int, 
         ).all():
             _settle(session, one, InvitationState.WITHDRAWN, now=now)
         _record(session, expert, actor, "expert.ended", now)
-    return expert
-
-
-def _locked(session: Session, expert_id: str, actor: Actor) -> Expert:
-    expert = session.exec(select(Expert).where(Expert.id == expert_id).with_for_update()).one_or_none()
-    if expert is None:
-        raise NotFound("no such expert, or none that you may see")
-    actor.require(expert.organisation)
     return expert
 
 

@@ -22,8 +22,9 @@ from alerts import clock_rows, opening
 from alerts.actor import Actor
 from alerts.calendar import DAY, SHANGHAI, Calendar
 from alerts.opening import Opening
+from alerts.placed import locked
 from models import audit
-from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
+from models.errors import Conflict, InvalidInput, NotFound
 from models.event import Case
 from models.organisation import Organisation, within
 from models.outbox import tell_platform
@@ -140,9 +141,7 @@ def change_station(
     NotFound, InvalidInput, StaleVersion
         If it is out of reach, a field cannot be, or somebody changed it meanwhile.
     """
-    station = _locked(session, station_id, actor)
-    if station.version != version:
-        raise StaleVersion("the station was changed meanwhile")
+    station = locked(session, Station, station_id, actor, called="station", version=version)
     for name, value in _checked(plan).items():
         setattr(station, name, value)
     station.version += 1
@@ -169,23 +168,13 @@ def end_station(session: Session, station_id: str, actor: Actor, *, version: int
     NotFound, StaleVersion
         If it is out of reach, or somebody changed it meanwhile.
     """
-    station = _locked(session, station_id, actor)
-    if station.version != version:
-        raise StaleVersion("the station was changed meanwhile")
+    station = locked(session, Station, station_id, actor, called="station", version=version)
     if station.ended_at is None:
         station.ended_at = now
         station.version += 1
         session.add(station)
         session.flush()
         _record(session, station, actor, "station.ended", now)
-    return station
-
-
-def _locked(session: Session, station_id: str, actor: Actor) -> Station:
-    station = session.exec(select(Station).where(Station.id == station_id).with_for_update()).one_or_none()
-    if station is None:
-        raise NotFound("no such station, or none that you may see")
-    actor.require(station.organisation)
     return station
 
 
