@@ -189,8 +189,8 @@ def _place(case: Case, member: Member, step: Step, links: Links) -> dict[str, st
     return told
 
 
-def rated_case(session: Session, links: Links, token: str) -> tuple[Case, str]:
-    """Return the case of a rating link and the ballot, if it may be rated now.
+def rated_case(session: Session, links: Links, token: str, *, lock: bool = False) -> tuple[Case, str]:
+    """Return the case of a rating link and the ballot, if it may be rated now; locked only for who rates.
 
     Raises
     ------
@@ -200,12 +200,8 @@ def rated_case(session: Session, links: Links, token: str) -> tuple[Case, str]:
         If the case was begun anew since, or has no result.
     """
     case_id, turn, ballot = links.opened(token)
-    case = session.exec(
-        select(Case)
-        .where(col(Case.id) == case_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    wanted = select(Case).where(col(Case.id) == case_id)
+    case = session.exec(wanted.with_for_update() if lock else wanted).one_or_none()
     if case is None:
         raise NotFound("no such link")
     if case.round != turn or case.state not in RATEABLE:
@@ -230,7 +226,7 @@ def rate(session: Session, links: Links, token: str, rating: Rating, *, now: dat
     NotFound, Conflict
         As `rated_case` does.
     """
-    case, ballot = rated_case(session, links, token)
+    case, ballot = rated_case(session, links, token, lock=True)
     given = session.exec(
         select(CaseRating).where(
             col(CaseRating.case_id) == case.id,

@@ -5,10 +5,11 @@ result, a consent page what is asked for, and never what was given.
 """
 
 from fastapi import APIRouter
+from sqlmodel import Session
 
 from alerts import cases, consent, loop
 from api.casework import links_of
-from api.dependencies import Now, TheService, Transaction
+from api.dependencies import Now, Reading, TheService, Transaction
 from api.routes.cases import label
 from api.schemas.cases import ConsentBody, ConsentItemOut, ConsentOut, RateableOut, RatingBody
 from models.event import Case
@@ -16,14 +17,14 @@ from models.event import Case
 router = APIRouter(prefix="/v1", tags=["authors"])
 
 
-def rateable(session: Transaction, case: Case) -> RateableOut:
+def rateable(session: Session, case: Case) -> RateableOut:
     """Return what an author is asked to rate: the line of the demand and the published result."""
     return RateableOut(
         title=cases.title_of(session, case), result=loop.told_result(session, case), state=case.state
     )
 
 
-def consent_out(session: Transaction, found: consent.Asked) -> ConsentOut:
+def consent_out(session: Session, found: consent.Asked) -> ConsentOut:
     """Return what the author's page shows, without what was given."""
     return ConsentOut(
         about=cases.title_of(session, found.case),
@@ -43,7 +44,7 @@ def consent_out(session: Transaction, found: consent.Asked) -> ConsentOut:
 
 
 @router.get("/ratings/{token}")
-def look(token: str, service: TheService, session: Transaction) -> RateableOut:
+def look(token: str, service: TheService, session: Reading) -> RateableOut:
     """Show what is to be rated."""
     case, _ = loop.rated_case(session, links_of(service), token)
     return rateable(session, case)
@@ -57,7 +58,7 @@ def rate(token: str, body: RatingBody, service: TheService, session: Transaction
 
 
 @router.get("/consents/{token}")
-def asked(token: str, session: Transaction, now: Now) -> ConsentOut:
+def asked(token: str, session: Reading, now: Now) -> ConsentOut:
     """Show what an author is asked to let be passed on, in the words that they would consent to."""
     return consent_out(session, consent.asked(session, token, now))
 

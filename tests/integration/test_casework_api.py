@@ -41,6 +41,9 @@ class Office:
         return answer.status_code, answer.json()["code"]
 
 
+LINKS = ("v1/ratings", "v1/consents", "v1/statements", "rate", "consents", "statements", "invitations")
+
+
 @pytest.fixture
 def office(database: Database, tmp_path: Path) -> Iterator[Office]:
     with database.transaction() as session:
@@ -153,3 +156,10 @@ def test_an_authors_link_opens_to_nobody_signed_in_and_every_look_is_kept(office
     with office.database.reading() as session:
         looks = session.exec(select(AuditEntry.subject).where(AuditEntry.action == "case.viewed")).all()
         assert set(looks) == {f"case:{opened_help}"}
+
+
+def test_a_stranger_with_a_link_takes_no_writers_lock(office: Office, database: Database) -> None:
+    with database.transaction():
+        seen = [office.client.get(f"/{page}/nothing").status_code for page in LINKS]
+
+    assert seen == [404] * len(LINKS)

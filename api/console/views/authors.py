@@ -23,7 +23,7 @@ router = pages()
 
 
 @router.get("/rate/{token}")
-def rating_page(request: Request, token: str, service: TheService, session: Transaction) -> Response:
+def rating_page(request: Request, token: str, service: TheService, session: Reading) -> Response:
     """Show the result and three buttons."""
     case, _ = loop.rated_case(session, links_of(service), token)
     return page.render(request, "rate.html", token=token, shown=rateable(session, case), ratings=list(Rating))
