@@ -77,6 +77,40 @@ def test_what_is_due_is_delivered_once_under_its_id(database: Database, ways: di
     assert len(attempts(database)) == 30
 
 
+def test_what_a_later_release_wrote_is_passed_over_and_holds_up_nothing(
+    database: Database, ways: dict[str, Channel]
+) -> None:
+    with receiver() as peer:
+        with database.transaction() as session:
+            plant(session, AT)
+            for _ in range(2):
+                listen(session, AT, source="forum", organisation="gd", url=peer.url)
+            owe(session, 3)
+            strange = session.exec(select(OutboxMessage.endpoint_id)).first()
+            unknown = session.exec(
+                select(OutboxMessage.id).where(OutboxMessage.endpoint_id != strange)
+            ).first()
+            # As a release writes that has one more channel and one more topic.
+            connection = session.connection()
+            connection.exec_driver_sql(
+                f"UPDATE webhookendpoint SET channel = 'pigeon', disabled_at = NULL WHERE id = '{strange}'"
+            )
+            connection.exec_driver_sql(
+                f"UPDATE outboxmessage SET topic = 'of.tomorrow' WHERE id = '{unknown}'"
+            )
+        report = deliver_due(database, ways, SETTINGS, AT)
+
+    assert report == DeliveryReport(sent=2, delivered=2)
+    with database.reading() as session:
+        left = session.exec(
+            select(OutboxMessage.state, OutboxMessage.attempts, OutboxMessage.lease).where(
+                OutboxMessage.state == MessageState.PENDING
+            )
+        ).all()
+    assert left == [(MessageState.PENDING, 0, None)] * 4
+    assert len(attempts(database)) == 2
+
+
 def test_what_is_not_due_yet_waits(database: Database, ways: dict[str, Channel]) -> None:
     with receiver() as peer:
         with database.transaction() as session:
