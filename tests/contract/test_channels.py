@@ -15,6 +15,8 @@ from alerts.settings import AlertsSettings
 from tests.support.receiver import Answer, receiver
 
 SETTINGS = AlertsSettings(allow_private=True, timeout=1.0)
+# A peer hangs for 30 s or for ever and the limit is 1 s: far enough from both for a busy machine.
+LEFT_BY = 10.0
 SECRET = new_secret()
 
 
@@ -124,7 +126,7 @@ def test_a_peer_that_hangs_is_left_in_time(channel: Channel) -> None:
         began = time.monotonic()
         outcome = channel.send(envelope(peer.url), at=datetime.now(UTC))
 
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < LEFT_BY
     assert (outcome.succeeded, outcome.error, outcome.slow) == (False, "timeout", True)
 
 
@@ -133,7 +135,7 @@ def test_a_peer_that_drips_is_left_in_time(channel: Channel) -> None:
         began = time.monotonic()
         outcome = channel.send(envelope(peer.url), at=datetime.now(UTC))
 
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < LEFT_BY
     assert (outcome.succeeded, outcome.error) == (False, "timeout")
 
 

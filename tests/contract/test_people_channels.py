@@ -32,6 +32,8 @@ from tests.support.receiver import Answer, Received, receiver
 
 KEY = b"k" * 32
 AT = datetime(2026, 3, 16, 4, tzinfo=UTC)
+# A peer hangs for 20 s and the limit is 1 s: far enough from both for a busy machine.
+LEFT_BY = 10.0
 OPEN = AlertsSettings(allow_private=True, timeout=1.0, sealing=KEY, public_url="https://tingjian.example")
 MESSAGE = "0" * 31 + "1"
 FIGURES = {
@@ -132,7 +134,7 @@ def test_a_lasting_refusal_is_final_a_passing_one_is_not_and_a_hanging_server_is
 
     assert [(one.error, one.refused) for one in outcomes] == [("smtp_550", True), ("smtp_451", False)]
     assert (hanging.error, hanging.slow) == ("timeout", True)
-    assert spent < 3.0
+    assert spent < LEFT_BY
 
 
 def test_no_value_begins_a_header_or_markup_of_its_own() -> None:
