@@ -7,6 +7,7 @@ rule, a view or a detector that there is not. `where` begins every error: the fi
 Neighbours: `packs` reads files and puts the fields together; `rules` has the types of the values.
 """
 
+import reprlib
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
@@ -56,7 +57,8 @@ def texts_of(value: object, where: str) -> list[str]:
         raise ConfigurationError(f"{where}: a list of texts is needed")
     for item in value:
         if not isinstance(item, str):
-            raise ConfigurationError(f"{where}: {item!r} is no text; put it in quotation marks")
+            # Lists within lists can be short in a file and endless when written out.
+            raise ConfigurationError(f"{where}: {reprlib.repr(item)} is no text; put it in quotation marks")
     return value
 
 

@@ -144,7 +144,7 @@ class Compiler:
             raise ConfigurationError(f"{file}:1: larger than {_LARGEST_PACK} bytes")
         try:
             document = yaml.load(content, Loader=_Loader)  # noqa: S506 - a safe loader that also knows lines
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # a day that no month has, too
             raise ConfigurationError(f"{file}:{_line_of(error)}: cannot be read as YAML: {error}") from error
         if not isinstance(document, dict) or not isinstance(document.get("rules"), list):
             raise ConfigurationError(f"{file}:1: a pack has a name, a version and a list of rules")
@@ -174,7 +174,8 @@ class Compiler:
         if not isinstance(entry, dict):
             raise ConfigurationError(f"{file}:{after}: every rule of a pack is a mapping")
         line = entry[LINE]
-        where = f"{file}:{line}: rule {entry.get('id', '?')}"
+        named = entry.get("id")
+        where = f"{file}:{line}: rule {named if isinstance(named, str) else '?'}"
         refuse_unknown(entry, _RULE_WORDS, where)
         rule_id = text_of(entry, "id", where)
         if not rule_id.startswith(f"{pack}."):

@@ -70,9 +70,23 @@ def test_a_key_stands_once(tmp_path: Path) -> None:
         read_rulebook([tmp_path])
 
 
+BOMB = "[" + ", ".join(f"&a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'x'}]" for n in range(12)) + "]"
+"""A kilobyte of YAML that would be 9 ** 11 words if somebody wrote it out."""
+
+
 @pytest.mark.parametrize(
     "content",
-    ["rules: [", "- 1", "pack: spam", "pack: spam\nversion: '1'\nrules: 5", "a: !!python/object:os.system x"],
+    [
+        "rules: [",
+        "- 1",
+        "pack: spam",
+        "pack: spam\nversion: '1'\nrules: 5",
+        "a: !!python/object:os.system x",
+        "pack: spam\nversion: 2026-13-45\nrules: []",
+        f"pack: spam\nversion: {'9' * 5_000}\nrules: []",
+        f"pack: spam\nversion: '1'\ndescription: {BOMB}\nlists: {{words: [*a11]}}\nrules: []",
+        f"pack: spam\nversion: '1'\ndescription: {BOMB}\nrules:\n- id: *a11",
+    ],
 )
 def test_a_file_that_is_no_pack_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "spam.yaml").write_text(content, encoding="utf-8")
