@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -131,6 +132,7 @@ class Walker(threading.Thread):
         self.url, self.supply, self.walked = url, supply, walked
         self.random = Random(seed)  # noqa: S311 - a repeatable choice
         self.stop = threading.Event()
+        self.again = False
 
     def run(self) -> None:
         with httpx.Client(base_url=self.url, timeout=10, trust_env=False) as http:
@@ -151,7 +153,11 @@ class Walker(threading.Thread):
     def insist(
         self, http: httpx.Client, method: str, path: str, who: str, body: dict[str, Any] | None = None
     ) -> httpx.Response | None:
-        """Send the same request until there is an answer; None if the run ends before."""
+        """Send the same request until there is an answer; None if the run ends before.
+
+        `again` says afterwards whether it was sent more than once.
+        """
+        self.again = False
         headers = {"cookie": f"{COOKIE}={self.supply.cookies[who]}", "x-csrf-token": CSRF}
         for turn in range(100_000):
             try:
@@ -164,6 +170,7 @@ class Walker(threading.Thread):
                 break
             with self.walked.lock:
                 self.walked.sent_again += 1
+            self.again = True
             time.sleep(min(0.3, 0.02 * (turn + 1)))
         return None
 
@@ -176,13 +183,24 @@ class Walker(threading.Thread):
         if answer is None:
             return
         with self.walked.lock:
-            if answer.status_code == 409 and answer.json()["code"] == "stale_version":
+            if self.again and _taken_before(answer, step):
                 self.walked.answers_lost += 1
                 self.walked.steps[case] += 1
             elif answer.is_success:
                 self.walked.steps[case] += 1
             else:
                 self.walked.refused.append(f"{step.value}: {answer.status_code} {answer.text[:200]}")
+
+
+def _taken_before(answer: httpx.Response, step: Step) -> bool:
+    """Return whether this answer to a step that was sent again says that it had been taken.
+
+    A unit that has returned a case sees it no more; whoever else sends again is told of the change. The
+    record of the case has the last word: a step that is missing in it is a fault all the same.
+    """
+    if step is Step.RETURNED and answer.status_code == HTTPStatus.NOT_FOUND:
+        return True
+    return answer.status_code == HTTPStatus.CONFLICT and answer.json()["code"] == "stale_version"
 
 
 def faults_of(
