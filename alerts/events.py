@@ -14,7 +14,7 @@ the form, `incidents` raises events that no demand stands behind.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlmodel import Session, col, select
 
@@ -34,7 +34,7 @@ from models import audit
 from models.demand import Demand
 from models.errors import CharterViolation, Conflict, InvalidInput, NotFound, StaleVersion
 from models.event import DisposalEntry, Event, Report, ReportExample
-from models.organisation import under
+from models.organisation import within
 from models.threshold import Threshold, threshold_for
 from models.vocabulary import (
     DOMAIN_WORDS,
@@ -302,12 +302,8 @@ def list_events(
 
     Incidents of immediate danger are there only at and under the nodes of `incidents`.
     """
-    if not scope:
-        return []
-    visible = col(Event.immediate).is_(False)
-    if incidents:
-        visible |= _in_scope(Event.organisation, incidents)
-    query = select(Event).where(_in_scope(Event.organisation, scope), visible)
+    visible = col(Event.immediate).is_(False) | within(Event.organisation, incidents)
+    query = select(Event).where(within(Event.organisation, scope), visible)
     if kind is not None:
         query = query.where(col(Event.kind) == kind)
     if state is not None:
@@ -315,13 +311,6 @@ def list_events(
     if before is not None:
         query = query.where(col(Event.id) < before)
     return list(session.exec(query.order_by(col(Event.id).desc()).limit(limit)))
-
-
-def _in_scope(column: Any, scope: Sequence[str]) -> Any:  # noqa: ANN401 - any mapped path column
-    condition = under(column, scope[0])
-    for root in scope[1:]:
-        condition |= under(column, root)
-    return condition
 
 
 def event_card(session: Session, event_id: str) -> EventCard:
@@ -366,7 +355,7 @@ def list_demands(
     if not scope:
         return []
     query = select(Demand).where(
-        _in_scope(Demand.organisation, scope),
+        within(Demand.organisation, scope),
         col(Demand.state) != DemandState.GATHERING,
         col(Demand.merged_into).is_(None),
     )

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from alerts import disposal
@@ -20,7 +19,7 @@ from alerts.actor import Actor
 from models import audit
 from models.errors import NotFound
 from models.event import DisposalEntry, Event, InboxItem, Report, ReportExample
-from models.organisation import reaches, under
+from models.organisation import reaches, within
 from models.vocabulary import Step
 
 RECEIVED: Final = "上报已签收。"
@@ -50,17 +49,10 @@ def list_items(
 
     Reports of immediate danger are there only at and under the nodes of `incidents`.
     """
-    if not scope:
-        return []
-    condition = under(InboxItem.organisation, scope[0])
-    for root in scope[1:]:
-        condition |= under(InboxItem.organisation, root)
-    open_to_all: sa.ColumnElement[bool] = col(InboxItem.event_id).not_in(
-        select(Event.id).where(col(Event.immediate).is_(True))
+    open_to_all = col(InboxItem.event_id).not_in(select(Event.id).where(col(Event.immediate).is_(True)))
+    query = select(InboxItem).where(
+        within(InboxItem.organisation, scope), open_to_all | within(InboxItem.organisation, incidents)
     )
-    for root in incidents:
-        open_to_all |= under(InboxItem.organisation, root)
-    query = select(InboxItem).where(condition, open_to_all)
     if unread:
         query = query.where(col(InboxItem.read_at).is_(None))
     if before is not None:
