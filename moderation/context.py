@@ -14,7 +14,10 @@ Neighbours: `pipeline` asks it, `policy` heeds it.
 import re
 from typing import Final
 
+from ahocorasick_rs import AhoCorasick
+
 from moderation.normalise import Folded
+from moderation.required import required_words
 
 _QUOTED: Final = re.compile(r"“[^”]{2,}”|「[^」]{2,}」|『[^』]{2,}』|\"[^\"]{2,}\"|‘[^’]{3,}’")
 _REPORTS: Final = re.compile(
@@ -40,17 +43,45 @@ _ARGUES: Final = re.compile(
     r"[这的]逻辑|地图炮|难道|怎么就|这个说法|这种说法|重男轻女|男女平等|洗地|等同于|一个道理|黑女性|黑东北|看不起(?:外地|农村|女性)"
     r"|不对劲|感觉不对|有点慌|帮忙看看|核实"
 )
-_SIGNS: Final = (_QUOTED, _REPORTS, _WARNS, _ASKS, _DENIES, _WORK, _ARGUES)
+
+
+class _AnyOf:
+    """Patterns of which one is enough, each tried only where one of its required words stands."""
+
+    def __init__(self, *patterns: re.Pattern[str]) -> None:
+        self._always: list[re.Pattern[str]] = []
+        by_word: dict[str, set[re.Pattern[str]]] = {}
+        for pattern in patterns:
+            words = required_words(pattern.pattern)
+            if words is None:
+                self._always.append(pattern)
+            for word in words or ():
+                by_word.setdefault(word, set()).add(pattern)
+        self._by_word = list(by_word.values())
+        self._words = AhoCorasick(list(by_word)) if by_word else None
+
+    def found(self, text: str) -> bool:
+        """Tell whether one of the patterns stands in a text."""
+        possible = set(self._always)
+        if self._words is not None:
+            for word, _, _ in self._words.find_matches_as_indexes(text, overlapping=True):
+                possible |= self._by_word[word]
+        return any(pattern.search(text) for pattern in possible)
+
+
+_SIGNS: Final = _AnyOf(_QUOTED, _REPORTS, _WARNS, _ASKS, _DENIES, _WORK, _ARGUES)
 
 _LITTLE: Final = 9
 """Letters, digits and Chinese characters under which a classifier has too little to go by. Of 3,000 lines of
 open small talk it took 39 for insults at 0.5, and 29 of these were shorter."""
 
-_GATHERS: Final = re.compile(
-    r"招新|互勉|失主|失物|捡到|拾到|寻物|寻人|走失|集合(?!店)|徒步|夜跑|拼车|组队|队长|领养|公益|支教|志愿者|义卖|读书会|互助|合租|找室友"
-    r"|搭子|缺[一两二三四几1-5]|校友|免费[，,的]|非中介|答疑|社团|合唱|排练|跳蚤市场|书市|勤工助学"
-    r"|(?:办公室|派出所|户籍|窗口|服务大厅|服务台|值班室|校医院|教务处|保卫处|街道办|居委会|政务中心|行政中心|资助中心)\w{0,16}(?:电话|上班|可打|预约|拨打)"
-    r"|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)"
+_GATHERS: Final = _AnyOf(
+    re.compile(
+        r"招新|互勉|失主|失物|捡到|拾到|寻物|寻人|走失|集合(?!店)|徒步|夜跑|拼车|组队|队长|领养|公益|支教|志愿者|义卖|读书会|互助|合租|找室友"
+        r"|搭子|缺[一两二三四几1-5]|校友|免费[，,的]|非中介|答疑|社团|合唱|排练|跳蚤市场|书市|勤工助学"
+        r"|(?:办公室|派出所|户籍|窗口|服务大厅|服务台|值班室|校医院|教务处|保卫处|街道办|居委会|政务中心|行政中心|资助中心)\w{0,16}(?:电话|上班|可打|预约|拨打)"
+        r"|(?<!\d)0\d{2,3}-\d{7,8}(?!\d)"
+    )
 )
 _SELLS: Final = re.compile(
     r"优惠|打折|[一二三四五六七八九半]折|特价|批发|代理|包邮|下单|橱窗|加盟|厂家|工作室|接单|会员|课程|试听|秒[到发杀]|返现|返佣|佣金|日结"
@@ -59,7 +90,7 @@ _SELLS: Final = re.compile(
 
 def talks_about_words(folded: Folded) -> bool:
     """Tell whether a post quotes, reports, warns, asks, denies or speaks of a work or the news."""
-    return any(sign.search(folded.plain) for sign in _SIGNS)
+    return _SIGNS.found(folded.plain)
 
 
 def gathers(folded: Folded) -> bool:
@@ -68,9 +99,12 @@ def gathers(folded: Folded) -> bool:
     It sells nothing and tells of nobody; it gives a contact as those do who do, and a classifier of
     surfaces takes it for one of theirs.
     """
-    return bool(_GATHERS.search(folded.plain)) and not _SELLS.search(folded.plain)
+    return _GATHERS.found(folded.plain) and not _SELLS.search(folded.plain)
 
 
 def says_little(folded: Folded) -> bool:
     """Tell whether a post has so few characters that no surface of it can be judged alone."""
-    return sum(map(str.isalnum, folded.plain)) < _LITTLE
+    plain = folded.plain
+    if len(plain) >= _LITTLE and plain[:_LITTLE].isalnum():
+        return False
+    return sum(map(str.isalnum, plain)) < _LITTLE

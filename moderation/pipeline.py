@@ -195,6 +195,8 @@ class Screener:
     def _heeding(self, evidence: Evidence, hits: Sequence[Hit]) -> Evidence:
         """Return the evidence with further hits: of retired rules none, of silent ones set apart."""
         standing = self.standing
+        if not hits:
+            return evidence
         if not (standing.retired or standing.silent):
             return replace(evidence, hits=(*evidence.hits, *hits))
         left = [hit for hit in hits if hit.rule.id not in standing.retired]
@@ -263,7 +265,10 @@ def _scored(
     evidence: Sequence[Evidence], probabilities: Sequence[Mapping[Category, float] | None]
 ) -> list[Evidence]:
     """Return the evidence with its probabilities."""
-    return [replace(one, probabilities=scores) for one, scores in zip(evidence, probabilities, strict=True)]
+    return [
+        Evidence(one.hits, scores, one.about_words, one.silent, one.gathers, one.little)
+        for one, scores in zip(evidence, probabilities, strict=True)
+    ]
 
 
 def _probabilities(

@@ -227,9 +227,10 @@ def decide(evidence: Evidence, policy: Policy) -> Decision:
     if evidence.probabilities:
         bands = policy.bands
         concerned.update(
+            # A probability that is no number is below nothing, so it counts as certain.
             word
-            for word in evidence.probabilities
-            if not _probability(evidence.probabilities, word) < bands[word].review
+            for word, value in evidence.probabilities.items()
+            if not value < bands[word].review
         )
     asked = (
         {word: _asked(word, evidence, policy) for word in Category if word in concerned} if concerned else {}

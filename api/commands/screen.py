@@ -27,12 +27,15 @@ from models.errors import ConfigurationError
 from moderation.pipeline import Outcome, Screener, load_screener
 from moderation.settings import ModerationSettings
 
-BATCH: Final = 512
+BATCH: Final = 128
+"""Rows that go to a process at once: enough to be counted together, and few enough that at the end of a file
+no process stands idle for long."""
+
 _WORKERS: Final = 2
 _MANY_BYTES: Final = 400_000
 """From this size on, two processes are worth the second that they take to start."""
 
-_AHEAD: Final = 6
+_AHEAD: Final = 8
 
 _Row = tuple[str | int, str]
 
