@@ -114,8 +114,10 @@ class CascadeBundle:
         asked = self._doubtful(logits)
         highest = self.harm_heads.highest(logits)
         if highest is not None:
+            # Written so that what is no number is read closely.
             below = sigmoid(highest) * self.trained < least - _ROUNDING
-            asked &= ~below.all(axis=1)
+            out_of_reach: npt.NDArray[np.bool_] = below.all(axis=1)
+            asked &= ~out_of_reach
         return self._read_closely(texts, logits, asked)
 
     def _doubtful(self, logits: FloatArray) -> npt.NDArray[np.bool_]:
