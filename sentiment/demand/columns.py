@@ -10,8 +10,8 @@ It refuses to know better: `logits` gives what `Scorer.between` gives, to within
 Neighbours: `scoring` owns the formula; `edges`, `joining` and `homing` work on rows; `territory` searches.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Final, overload
 
 import numpy as np
@@ -26,10 +26,12 @@ from sentiment.demand.scoring import (
     Item,
     Profiles,
     Scorer,
+    Terms,
 )
 
 Rows = npt.NDArray[np.int64]
 Fixed = npt.NDArray[np.int16]
+Rarity = Callable[[Terms], FloatArray]
 
 AT_ONCE: Final = 16_384
 """Rows that are turned into columns in one step."""
@@ -43,16 +45,16 @@ _SMALLEST: Final = 1e-6
 class Columns(Sequence[Item]):
     """Posts in columns. It can be read like a list of items, which are made when they are asked for.
 
-    Unit vectors are kept in fixed point, to within 2e-5. Equal strings are kept once.
+    Unit vectors are kept in fixed point, to within 2e-5. Equal strings are kept once. Organisations are
+    numbered in the order in which they come, going on with `numbers` if they are given.
     """
 
-    def __init__(self, items: Iterable[Item]) -> None:
+    def __init__(self, items: Iterable[Item], numbers: dict[str, int] | None = None) -> None:
         self.keys: list[str] = []
         self.authors: list[str] = []
         self.copies: list[str] = []
         self.places: list[str | None] = []
-        self.paths: list[str] = []
-        number: dict[str, int] = {}
+        number = {} if numbers is None else numbers
         copied: dict[str, str] = {}
         parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _COLUMNS}
         waiting: list[Item] = []
@@ -61,15 +63,14 @@ class Columns(Sequence[Item]):
             self.authors.append(item.author)
             self.copies.append(copied.setdefault(item.copy_of, item.copy_of))
             self.places.append(item.place)
-            if item.organisation not in number:
-                number[item.organisation] = len(self.paths)
-                self.paths.append(item.organisation)
+            number.setdefault(item.organisation, len(number))
             waiting.append(item)
             if len(waiting) == AT_ONCE:
                 _pack(waiting, number, parts)
                 waiting = []
         if waiting:
             _pack(waiting, number, parts)
+        self.paths = list(number)
         held = {name: _joined(parts, name) for name in _COLUMNS}
         self.days, self.need, self.organisations = held["days"], held["need"], held["organisations"]
         self.vectors, self.topics, self.domains = held["vectors"], held["topics"], held["domains"]
@@ -201,6 +202,10 @@ class Compact:
             self.days[rows], self.organisations[rows], self.on_common_board[rows],
         )  # fmt: skip
 
+    def joined(self, other: "Compact") -> "Compact":
+        """Return the rows of both, whose organisations are numbered alike."""
+        return Compact(*(np.concatenate([getattr(one, name) for one in (self, other)]) for name in _HELD))
+
     def profiles(self, rows: Rows) -> Profiles:
         """Return rows as `scoring.profile` gives them; rarity stays that of the whole window."""
         side = self.side(rows)
@@ -211,12 +216,19 @@ class Compact:
         )  # fmt: skip
 
 
-def compact(columns: Columns) -> Compact:
-    """Return the window ready to be compared. Work grows with the posts times the log of their terms."""
+_HELD: Final = tuple(one.name for one in fields(Compact))
+
+
+def compact(columns: Columns, rarity: Rarity | None = None) -> Compact:
+    """Return the window ready to be compared. Work grows with the posts times the log of their terms.
+
+    `rarity` says how rare each of some terms is in a window of which these posts are a part; by default
+    they are the window, and if none of them has a topic, there are no topics.
+    """
     return Compact(
         vectors=columns.vectors,
-        terms=_weighed(columns),
-        topics=columns.topics if columns.topics.any() else columns.topics[:, :0],
+        terms=_weighed(columns, rarity or _rarity(columns)),
+        topics=columns.topics if rarity or columns.topics.any() else columns.topics[:, :0],
         domains=columns.domains,
         need=columns.need,
         days=columns.days,
@@ -225,18 +237,27 @@ def compact(columns: Columns) -> Compact:
     )
 
 
-def _weighed(columns: Columns) -> Fixed:
+def _rarity(columns: Columns) -> Rarity:
+    """Return what counts how rare terms are among the posts, as `scoring.profile` does."""
+    kinds, counts = np.unique(columns.terms, return_counts=True)
+
+    def rarity(terms: Terms) -> FloatArray:
+        found = counts[np.searchsorted(kinds, terms)]
+        return np.log((len(columns) + 1) / (found + 0.5)).astype(np.float32)
+
+    return rarity
+
+
+def _weighed(columns: Columns, rarity: Rarity) -> Fixed:
     """Return the terms as `scoring.profile` hashes and weighs them, some rows at a time."""
     n = len(columns)
-    kinds, counts = np.unique(columns.terms, return_counts=True)
     result = np.empty((n, TERM_COLUMNS), dtype=np.int16)
     for start in range(0, n, AT_ONCE):
         stop = min(start + AT_ONCE, n)
         part = columns.terms[columns.starts[start] : columns.starts[stop]]
         lengths = np.diff(columns.starts[start : stop + 1])
         told, kind = np.unique(part, return_inverse=True)
-        weight = np.log((n + 1) / (counts[np.searchsorted(kinds, told)] + 0.5))
-        weight *= np.where(told & 1, WORD_WEIGHT, BIGRAM_WEIGHT)
+        weight = rarity(told) * np.where(told & 1, WORD_WEIGHT, BIGRAM_WEIGHT)
         signed = np.where(told & 0x80000000, weight, -weight)
         cell = np.repeat(np.arange(stop - start), lengths) * TERM_COLUMNS + (part >> 1) % TERM_COLUMNS
         summed = np.bincount(cell, weights=signed[kind], minlength=(stop - start) * TERM_COLUMNS)

@@ -15,15 +15,12 @@ Neighbours: `reading` leaves what is grouped; `corrections` is what a person doe
 `models.threshold` knows the number of people.
 """
 
-import hashlib
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import sqlalchemy as sa
 from sqlmodel import Session, col, delete, select, update
 
@@ -33,20 +30,41 @@ from models.base import new_id
 from models.database import Database
 from models.demand import Demand, DemandFact, DemandMember
 from models.organisation import Organisation, ancestors
-from models.post import Post, PostRevision
+from models.post import Post
 from models.reading import Reading
 from models.threshold import Threshold, nearest, thresholds
 from models.vocabulary import DOMAIN_WORDS, DemandState, Domain, PostState
 from sentiment.demand import concert, facts, naming
 from sentiment.demand.clustering import Group, Member
 from sentiment.demand.cohesion import load_cohesion
-from sentiment.demand.constraints import CannotLink, Constraints, MustLink
 from sentiment.demand.refining import load_membership
-from sentiment.demand.scoring import FloatArray, Item, Scorer, load_scorer, terms_of
+from sentiment.demand.scoring import load_scorer
 from sentiment.demand.territory import regroup
+from sentiment.demand.windows import (
+    OPEN,
+    UNSETTLED,
+    Window,
+    constraints_of,
+    counted,
+    counts_of,
+    in_pieces,
+    item_of,
+    lookout_of,
+    read_window,
+)
 from sentiment.place import common_place
 from sentiment.settings import SentimentSettings
-from sentiment.topics import DOMAINS, load_topics
+
+__all__ = [
+    "GATHERS_FROM",
+    "OPEN",
+    "GroupingReport",
+    "common_organisation",
+    "group_due",
+    "item_of",
+    "nth_author_at",
+    "recount",
+]
 
 GATHERS_FROM: Final = 3
 """People from which posts alike are kept as a demand that gathers."""
@@ -54,16 +72,9 @@ GATHERS_FROM: Final = 3
 MOSTLY: Final = 0.7
 """Share of a demand's posts that stand under the organisation it is said to be of."""
 
-OPEN: Final = (DemandState.GATHERING, DemandState.PROPOSED, DemandState.VERIFIED)
-UNSETTLED: Final = (DemandState.GATHERING, DemandState.PROPOSED)
-"""States in which nobody has verified yet, and posts may still come and go."""
-
 ACTOR: Final = "job:grouping"
 CONFIRMED: Final = 1000
 """What a post that an officer confirmed weighs when an id is passed on."""
-
-SHORTEST_COPY: Final = 8
-"""Characters from which two equal texts are copies, and not two people who wrote the same word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,71 +89,6 @@ class GroupingReport:
     contradictions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Post:
-    """A post of the window with what a demand's row is made from."""
-
-    item: Item
-    revision: int
-    created_at: datetime
-    domain: Domain
-    words: tuple[str, ...]
-
-
-@dataclass
-class _Window:
-    """Everything one run reads before it groups.
-
-    `fresh` says that some of what is due could stand in a demand, `changed` that a demand's row says
-    something which does not hold any more. Without either, only `due` is filled in.
-    """
-
-    posts: dict[str, _Post] = field(default_factory=dict)
-    due: dict[str, str] = field(default_factory=dict)
-    members: dict[str, str] = field(default_factory=dict)
-    fixed: set[str] = field(default_factory=set)
-    facts: list[tuple[str, str, bool]] = field(default_factory=list)
-    pinned: Mapping[str, str] = field(default_factory=dict)
-    nodes: set[str] = field(default_factory=set)
-    thresholds: dict[str, Threshold] = field(default_factory=dict)
-    stale: set[str] = field(default_factory=set)
-    fresh: bool = False
-    changed: bool = False
-
-
-def item_of(
-    *,
-    key: str,
-    author: str,
-    organisation: str,
-    posted: datetime,
-    text: str,
-    vector: FloatArray,
-    domain: Domain,
-    domain_probability: float,
-    need: float,
-    place: str | None,
-) -> Item:
-    """Return what grouping knows of one post."""
-    domains = np.full(len(DOMAINS), (1 - domain_probability) / (len(DOMAINS) - 1), dtype=np.float32)
-    domains[DOMAINS.index(domain)] = domain_probability
-    folded = re.sub(r"\W+", "", text).lower()
-    copy_of = hashlib.sha256(folded.encode()).hexdigest()[:16] if len(folded) >= SHORTEST_COPY else ""
-    return Item(
-        key=key,
-        author=author,
-        organisation=organisation,
-        day=posted.timestamp() / 86_400,
-        terms=terms_of(text),
-        topics=load_topics().profile(text),
-        vector=vector,
-        domain=domains,
-        need=need,
-        copy_of=copy_of,
-        place=place,
-    )
-
-
 def group_due(
     database: Database, bundle: Bundle, settings: SentimentSettings, now: datetime
 ) -> GroupingReport:
@@ -151,29 +97,30 @@ def group_due(
     A run with nothing new changes nothing, and one in which nothing new could stand in a demand only
     marks what it saw; neither groups anything. Killed at any point, it leaves the last state whole.
     """
-    scorer = load_scorer()
+    scorer, lookout = load_scorer(), lookout_of(database)
     with database.reading() as session:
-        window = _read_window(session, bundle, settings, scorer, now)
+        window = read_window(session, lookout, bundle, settings, scorer, now)
     if not window.due and not window.changed:
         return GroupingReport()
     if not window.changed and not window.fresh:
         with database.transaction() as session:
             _mark_clustered(session, window, now)
         return GroupingReport(grouped=len(window.due))
-    constraints = _constraints(window)
+    fixed = {
+        key: demand
+        for key, demand in {**window.members, **window.pinned}.items()
+        if key in window.posts and (demand in window.fixed or window.pinned.get(key) == demand)
+    }
     groups = regroup(
         [post.item for post in window.posts.values()],
         scorer,
         load_membership(),
         stands=window.members,
         fresh=window.due.keys() | {key for key, demand in window.members.items() if demand in window.stale},
-        fixed={
-            key: demand
-            for key, demand in {**window.members, **window.pinned}.items()
-            if key in window.posts and (demand in window.fixed or window.pinned.get(key) == demand)
-        },
-        constraints=constraints,
+        fixed=fixed,
+        constraints=constraints_of(window),
         cohesion=load_cohesion(),
+        rarity=None if window.touched is None else lookout.standing.rarity,
     )
     with database.transaction() as session:
         report = _write(session, window, groups, settings, now)
@@ -181,119 +128,9 @@ def group_due(
     return replace(report, contradictions=len(against))
 
 
-def _read_window(
-    session: Session, bundle: Bundle, settings: SentimentSettings, scorer: Scorer, now: datetime
-) -> _Window:
-    window = _Window()
-    window.due = dict(
-        session.exec(select(Reading.post_id, Reading.id).where(col(Reading.clustered_at).is_(None))).all()
-    )
-    demands = session.exec(select(Demand).where(col(Demand.state).in_(OPEN))).all()
-    window.fixed = {demand.id for demand in demands if demand.state not in UNSETTLED}
-    window.thresholds = thresholds(session)
-    counts = _counts(session)
-    window.stale = {demand.id for demand in demands if _is_stale(demand, counts, window.thresholds, settings)}
-    window.changed = bool(window.stale)
-    window.fresh = (
-        session.execute(
-            _candidates(scorer, now - settings.window).where(col(Reading.clustered_at).is_(None)).limit(1)
-        ).first()
-        is not None
-    )
-    if not window.fresh and not window.changed:
-        return window
-    window.members = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
-    open_demands = {demand.id for demand in demands}
-    heard = facts.said(session, {demand.id for demand in demands if demand.merged_into is None})
-    window.facts, window.pinned = list(heard.facts), heard.pinned
-    window.nodes = set(session.exec(select(Organisation.path)))
-    rows = session.execute(_candidates(scorer, now - settings.window))
-    nowhere = np.zeros_like(bundle.encode([""])[0], dtype=np.float32)
-    for reading, author, text in rows:
-        if window.members.get(reading.post_id, "") not in {"", *open_demands}:
-            continue  # It belongs to a demand that was rejected or closed, and stays there.
-        window.posts[reading.post_id] = _post(reading, author, text, bundle.name, nowhere)
-    return window
-
-
-def _candidates(scorer: Scorer, since: datetime) -> Any:  # noqa: ANN401 - a query over three tables
-    """Return the query for the posts of the window that may stand in a demand."""
-    return (
-        select(Reading, Post.author, PostRevision.text)
-        .join(Post, col(Post.id) == col(Reading.post_id))
-        .join(
-            PostRevision,
-            sa.and_(
-                col(PostRevision.post_id) == col(Reading.post_id),
-                col(PostRevision.revision) == col(Reading.revision),
-            ),
-        )
-        .where(
-            Post.state == PostState.PUBLISHED,
-            Post.revision == Reading.revision,
-            col(Reading.posted_at) > since,
-            sa.or_(
-                sa.and_(col(Reading.need_probability) >= scorer.need, col(Reading.domain) != Domain.NONE),
-                facts.belonging(col(Reading.post_id)),  # A person's word is above what was read.
-            ),
-        )
-        .order_by(col(Reading.posted_at), col(Reading.post_id))
-    )
-
-
-def _post(reading: Reading, author: str, text: str | None, bundle: str, nowhere: FloatArray) -> _Post:
-    vector = np.frombuffer(reading.vector or b"", dtype="<f2").astype(np.float32)
-    if reading.bundle != bundle or vector.shape != nowhere.shape:
-        # Vectors of two bundles, or of two releases, cannot be compared: other parts judge this post.
-        vector = nowhere
-    return _Post(
-        item=item_of(
-            key=reading.post_id,
-            author=author,
-            organisation=reading.organisation,
-            posted=reading.posted_at,
-            text=text or "",
-            vector=vector,
-            domain=reading.domain,
-            domain_probability=reading.domain_probability,
-            need=reading.need_probability,
-            place=reading.place,
-        ),
-        revision=reading.revision,
-        created_at=reading.posted_at,
-        domain=reading.domain,
-        words=tuple(naming.words_of(text or "")),
-    )
-
-
-def _constraints(window: _Window) -> Constraints:
-    """Return what persons said, as links between posts.
-
-    A post that belongs is bound to the demand's other confirmed posts; one that does not is parted
-    from every post that the demand keeps.
-    """
-    confirmed: dict[str, list[str]] = defaultdict(list)
-    for post, demand in window.pinned.items():
-        if post in window.posts:
-            confirmed[demand].append(post)
-    kept: dict[str, list[str]] = defaultdict(list)
-    for post, demand in window.members.items():
-        if post in window.posts:
-            kept[demand].append(post)
-    must = [MustLink(posts[0], post) for posts in confirmed.values() for post in posts[1:]]
-    cannot = [
-        CannotLink(post, other)
-        for post, demand, belongs in window.facts
-        if not belongs and post in window.posts and window.pinned.get(post) != demand
-        for other in dict.fromkeys([*kept[demand], *confirmed[demand]])
-        if other != post
-    ]
-    return Constraints(must, cannot)
-
-
 def _write(
     session: Session,
-    window: _Window,
+    window: Window,
     groups: Sequence[Group],
     settings: SentimentSettings,
     now: datetime,
@@ -311,30 +148,36 @@ def _write(
             if member.key in still and (member.key, demand) not in parted:
                 wanted[member.key] = (demand, member)
     touched, joined, left = _move(session, window, wanted, now)
-    frame = _frame(window, settings, cohesion, _vouched(window, wanted))
-    proposed, fell_back = _refresh(session, touched, frame, now)
+    frame = _frame(window, settings, cohesion, _vouched(session, window, wanted))
+    concerned = None if window.touched is None else touched | window.touched | cohesion.keys() | frame.vouched
+    proposed, fell_back = _refresh(session, touched, concerned, frame, now)
     _mark_clustered(session, window, now)
     return GroupingReport(len(window.due), joined, left, tuple(proposed), fell_back)
 
 
-def _vouched(window: _Window, wanted: Mapping[str, tuple[str, Member]]) -> frozenset[str]:
+def _vouched(session: Session, window: Window, wanted: Mapping[str, tuple[str, Member]]) -> frozenset[str]:
     """Return the demands of which a person put together at least half: those hold together by that word."""
     pinned = Counter(demand for post, (demand, _) in wanted.items() if window.pinned.get(post) == demand)
     posts = Counter(demand for demand, _ in wanted.values())
+    if window.touched is not None:
+        away = Counter(demand for demand in window.pinned.values() if demand not in posts)
+        pinned |= away
+        posts |= Counter({demand: count for demand, (count, _) in counts_of(session, away).items()})
     return frozenset(demand for demand, count in pinned.items() if 2 * count >= posts[demand])
 
 
-def _mark_clustered(session: Session, window: _Window, now: datetime) -> None:
-    session.execute(
-        update(Reading)
-        .where(col(Reading.clustered_at).is_(None), col(Reading.id).in_(sorted(window.due.values())))
-        .values(clustered_at=now)
-        .execution_options(synchronize_session=False)
-    )
+def _mark_clustered(session: Session, window: Window, now: datetime) -> None:
+    for some in in_pieces(sorted(window.due.values())):
+        session.execute(
+            update(Reading)
+            .where(col(Reading.clustered_at).is_(None), col(Reading.id).in_(some))
+            .values(clustered_at=now)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _move(
-    session: Session, window: _Window, wanted: Mapping[str, tuple[str, Member]], now: datetime
+    session: Session, window: Window, wanted: Mapping[str, tuple[str, Member]], now: datetime
 ) -> tuple[set[str], int, int]:
     """Let posts leave and join, and return the demands that changed and how many did either.
 
@@ -342,8 +185,9 @@ def _move(
     it leaves a verified one never here. What was proposed keeps the posts that the window has left
     behind. A proposed demand whose posts all went is redirected to where most of them are.
     """
-    members = {row.post_id: row for row in session.exec(select(DemandMember).with_for_update())}
-    unsettled = _unsettled(session)
+    members = {row.post_id: row for row in _members(session, window)}
+    concerned = None if window.touched is None else window.touched | {demand for demand, _ in wanted.values()}
+    unsettled = _unsettled(session, concerned)
     gathering = unsettled.keys() - window.fixed
     touched: set[str] = set()
     heirs: dict[str, Counter[str]] = defaultdict(Counter)
@@ -388,29 +232,58 @@ def _move(
     return touched, len(new), len(gone)
 
 
-def _still_there(session: Session, window: _Window) -> set[str]:
+def _members(session: Session, window: Window) -> Iterator[DemandMember]:
+    """Yield the memberships of the demands that were read, and of the posts, locked."""
+    every = select(DemandMember).order_by(col(DemandMember.id)).with_for_update()
+    if window.touched is None:
+        yield from session.exec(every)
+        return
+    found: dict[str, DemandMember] = {}
+    for column, values in ((DemandMember.demand_id, window.touched), (DemandMember.post_id, window.posts)):
+        for some in in_pieces(sorted(values)):
+            found |= {row.id: row for row in session.exec(every.where(col(column).in_(some)))}
+    yield from found.values()
+
+
+def _still_there(session: Session, window: Window) -> set[str]:
     """Return the posts of the window that are still published in the revision that was grouped."""
-    rows = session.exec(
-        select(Reading.post_id, Reading.revision)
-        .join(Post, col(Post.id) == col(Reading.post_id))
-        .where(Post.state == PostState.PUBLISHED, Post.revision == Reading.revision)
-    )
     posts = window.posts
-    return {post for post, revision in rows if post in posts and posts[post].revision == revision}
+    return {
+        post
+        for some in in_pieces(sorted(posts))
+        for post, revision in session.exec(
+            select(Reading.post_id, Reading.revision)
+            .join(Post, col(Post.id) == col(Reading.post_id))
+            .where(
+                Post.state == PostState.PUBLISHED,
+                Post.revision == Reading.revision,
+                col(Reading.post_id).in_(some),
+            )
+        )
+        if posts[post].revision == revision
+    }
 
 
-def _unsettled(session: Session) -> dict[str, datetime | None]:
-    """Return the demands that nobody has verified, with when they were proposed; locked until the end."""
-    rows = session.exec(
+def _unsettled(session: Session, concerned: Collection[str] | None) -> dict[str, datetime | None]:
+    """Return the demands that nobody has verified, with when they were proposed; locked until the end.
+
+    `concerned` are those that are asked for, all by default.
+    """
+    query = (
         select(Demand.id, Demand.proposed_at)
         .where(col(Demand.state).in_(UNSETTLED), col(Demand.merged_into).is_(None))
         .order_by(col(Demand.id))
         .with_for_update()
     )
-    return dict(rows.all())
+    if concerned is None:
+        return dict(session.exec(query).all())
+    found: dict[str, datetime | None] = {}
+    for some in in_pieces(sorted(concerned)):
+        found |= session.exec(query.where(col(Demand.id).in_(some))).all()
+    return found
 
 
-def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> list[tuple[str, Group]]:
+def _assignments(session: Session, window: Window, groups: Sequence[Group]) -> list[tuple[str, Group]]:
     """Return which demand each group is. A demand goes on in the group that has most of it.
 
     What was proposed has the first word, and a post that an officer confirmed weighs more than many.
@@ -424,7 +297,7 @@ def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> 
         and len({window.posts[member.key].item.author for member in group.members}) >= GATHERS_FROM
     ]
     shared: Counter[tuple[str, int]] = Counter()
-    gathering = _unsettled(session)
+    gathering = _unsettled(session, window.touched)
     confirmed = set(window.pinned.items())
     for number, group in enumerate(free):
         for member in group.members:
@@ -444,7 +317,7 @@ def _assignments(session: Session, window: _Window, groups: Sequence[Group]) -> 
     return result
 
 
-def _new_demand(session: Session, window: _Window, group: Group) -> str:
+def _new_demand(session: Session, window: Window, group: Group) -> str:
     first = window.posts[group.members[0].key]
     demand = Demand(
         id=new_id(),
@@ -459,38 +332,6 @@ def _new_demand(session: Session, window: _Window, group: Group) -> str:
     return demand.id
 
 
-def _counts(session: Session) -> dict[str, tuple[int, int]]:
-    """Return posts and distinct authors of every demand, as its members stand now."""
-    rows = session.execute(
-        select(DemandMember.demand_id, sa.func.count(), sa.func.count(sa.distinct(col(Post.author))))
-        .join(Post, col(Post.id) == col(DemandMember.post_id))
-        .where(Post.state == PostState.PUBLISHED)
-        .group_by(col(DemandMember.demand_id))
-    )
-    return {demand: (posts, authors) for demand, posts, authors in rows}
-
-
-def _counted(demand: Demand) -> tuple[int, int]:
-    """Return posts and distinct accounts as the row has them, those in concert too."""
-    return demand.posts, demand.authors + demand.in_concert
-
-
-def _is_stale(
-    demand: Demand,
-    counts: Mapping[str, tuple[int, int]],
-    found: Mapping[str, Threshold],
-    settings: SentimentSettings,
-) -> bool:
-    """Return whether a demand's row says something that does not hold any more."""
-    authors = counts.get(demand.id, (0, 0))[1] - demand.in_concert
-    needed = nearest(found, demand.organisation, settings.minimum_authors).k
-    return (
-        demand.recount_due
-        or counts.get(demand.id, (0, 0)) != _counted(demand)
-        or (demand.state is DemandState.PROPOSED and authors < needed)
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class _Frame:
     """What a demand's row is made from beside its own posts."""
@@ -500,17 +341,24 @@ class _Frame:
     default: int
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     everywhere: Mapping[str, int] = field(default_factory=dict)
+    total: int = 0
     cohesion: Mapping[str, float] = field(default_factory=dict)
     vouched: frozenset[str] = frozenset()
 
 
 def _frame(
-    window: _Window, settings: SentimentSettings, cohesion: Mapping[str, float], vouched: frozenset[str]
+    window: Window, settings: SentimentSettings, cohesion: Mapping[str, float], vouched: frozenset[str]
 ) -> _Frame:
     words = {key: post.words for key, post in window.posts.items()}
-    everywhere = Counter(word for said in words.values() for word in said)
     return _Frame(
-        window.nodes, window.thresholds, settings.minimum_authors, words, everywhere, cohesion, vouched
+        nodes=window.nodes,
+        thresholds=window.thresholds,
+        default=settings.minimum_authors,
+        words=words,
+        everywhere=window.everywhere,
+        total=window.total,
+        cohesion=cohesion,
+        vouched=vouched,
     )
 
 
@@ -528,19 +376,19 @@ def recount(
     _settle(session, demand, frame, now)
 
 
-def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) -> tuple[list[str], int]:
-    """Recount every open demand that changed; propose, send back, or drop it."""
-    counts = _counts(session)
+def _refresh(
+    session: Session, touched: set[str], concerned: Collection[str] | None, frame: _Frame, now: datetime
+) -> tuple[list[str], int]:
+    """Recount every open demand that changed, or of those concerned; propose, send back, or drop it."""
+    counts = counts_of(session, concerned)
     proposed: list[str] = []
     fell_back = 0
     spoken_of = facts.spoken_of(session)
-    demands = session.exec(
-        select(Demand).where(col(Demand.state).in_(OPEN)).order_by(col(Demand.id)).with_for_update()
-    ).all()
+    demands = _open(session, concerned)
     for demand in demands:
         posts, authors = counts.get(demand.id, (0, 0))
         needed = nearest(frame.thresholds, demand.organisation, frame.default).k
-        holds = (posts, authors) == _counted(demand) and not demand.recount_due
+        holds = (posts, authors) == counted(demand) and not demand.recount_due
         authors -= demand.in_concert
         too_few = demand.state is DemandState.PROPOSED and authors < needed
         ready = demand.state is DemandState.GATHERING and authors >= needed and _coheres(demand, frame)
@@ -559,6 +407,18 @@ def _refresh(session: Session, touched: set[str], frame: _Frame, now: datetime) 
             fell_back += demand.state is DemandState.GATHERING
     session.flush()
     return proposed, fell_back
+
+
+def _open(session: Session, concerned: Collection[str] | None) -> list[Demand]:
+    """Return the open demands in order, or those of `concerned`, locked."""
+    query = select(Demand).where(col(Demand.state).in_(OPEN)).order_by(col(Demand.id)).with_for_update()
+    if concerned is None:
+        return list(session.exec(query))
+    return [
+        demand
+        for some in in_pieces(sorted(concerned))
+        for demand in session.exec(query.where(col(Demand.id).in_(some)))
+    ]
 
 
 def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> None:
@@ -655,7 +515,7 @@ def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
 def _name(demand: Demand, said: Sequence[tuple[str, Sequence[str]]], frame: _Frame) -> None:
     if not said:
         return
-    demand.terms = naming.shared_terms(said, frame.everywhere, max(1, len(frame.words)))
+    demand.terms = naming.shared_terms(said, frame.everywhere, max(1, frame.total))
     if demand.titled_by is None:
         demand.title = naming.title(demand.terms, demand.place, DOMAIN_WORDS[demand.domain].zh)
 

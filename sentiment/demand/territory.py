@@ -14,14 +14,14 @@ Neighbours: `clustering` groups the territory; `grouping` keeps the result; `sug
 
 import functools
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from sentiment.demand.clustering import Group, Member, cluster, grouped, in_order, wide
 from sentiment.demand.cohesion import Cohesion
-from sentiment.demand.columns import Columns, Compact, Rows, compact, logits
+from sentiment.demand.columns import Columns, Compact, Rarity, Rows, compact, logits
 from sentiment.demand.constraints import Constraints
 from sentiment.demand.refining import WHOLE, Membership
 from sentiment.demand.scoring import Item, Scorer
@@ -54,6 +54,7 @@ def regroup(
     fixed: Mapping[str, str] | None = None,
     constraints: Constraints | None = None,
     cohesion: Cohesion | None = None,
+    rarity: Rarity | None = None,
 ) -> list[Group]:
     """Return the groups of `items`, each item in exactly one; only those that `fresh` touches are new.
 
@@ -65,20 +66,32 @@ def regroup(
         For each post that stands in a demand, which; a group that is not touched is one of these.
     fresh
         Keys of the posts that are new or changed since the last run.
+    rarity
+        If `items` are already no more than what new posts touch: how rare words are in the whole window.
     """
+    if rarity is not None:
+        columns = in_order(items)
+        every = np.arange(len(columns), dtype=np.int64)
+        return _anew(columns, compact(columns, rarity), every)(
+            scorer, membership, fixed=fixed, constraints=constraints, cohesion=cohesion
+        )
     if len(items) <= WHOLE or len(fresh) > max(FEW, ANEW * len(items)):
         return cluster(items, scorer, membership, fixed=fixed, constraints=constraints, cohesion=cohesion)
     columns = in_order(items)
     window = compact(columns)
     rows = touched(columns.keys, window, scorer, stands, fresh, constraints or Constraints())
-    some = [columns[row] for row in rows.tolist()]
-    group = (
-        functools.partial(grouped, some, window.profiles(rows))
-        if len(some) <= WHOLE
-        else functools.partial(wide, Columns(some), window.taken(rows))
+    groups = _anew(columns, window, rows)(
+        scorer, membership, fixed=fixed, constraints=constraints, cohesion=cohesion
     )
-    groups = group(scorer, membership, fixed=fixed, constraints=constraints, cohesion=cohesion)
     return groups + _standing(columns.keys, frozenset(rows.tolist()), stands, fixed or {})
+
+
+def _anew(columns: Columns, window: Compact, rows: Rows) -> Callable[..., list[Group]]:
+    """Return what groups some rows of a window as a window of that size is grouped."""
+    some = [columns[row] for row in rows.tolist()]
+    if len(some) <= WHOLE:
+        return functools.partial(grouped, some, window.profiles(rows))
+    return functools.partial(wide, Columns(some), window.taken(rows))
 
 
 def touched(  # noqa: PLR0917 - the window in its parts
