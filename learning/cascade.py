@@ -23,7 +23,7 @@ import numpy.typing as npt
 from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS, BarArray, Reads
 from learning.encoder_onnx import CharacterEncoder, open_encoder
 from learning.features import FloatArray
-from learning.heads import sigmoid, softmax
+from learning.heads import eased, sigmoid, softmax
 from learning.linear import LinearBundle
 from learning.manifest import CascadeManifest, JointEntry
 from learning.matters import Matters
@@ -48,20 +48,22 @@ _ROUNDING = 1e-6
 class Joint:
     """k heads over two logits: `linear * first + encoder * min(second, most) + offset`.
 
-    Shape (k,) float32 each. Without `most`, nothing is known about how far the second stage goes.
+    Shape (k,) float32 each. Without `most`, nothing is known about how far the second stage goes. The part
+    of a logit above 0 counts by the factor `upper`, if there is one.
     """
 
     linear: FloatArray
     encoder: FloatArray
     offset: FloatArray
     most: FloatArray | None = None
+    upper: FloatArray | None = None
 
     def logits(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Return the calibrated logits. Shape (n, k)."""
         if self.most is not None:
             second = np.minimum(second, self.most)
         result: FloatArray = self.linear * first + self.encoder * second + self.offset
-        return result
+        return result if self.upper is None else eased(result, self.upper)
 
     def highest(self, first: FloatArray) -> FloatArray | None:
         """Return what the logits are at most, whatever the second stage says; None if nobody knows.
@@ -116,14 +118,12 @@ class CascadeBundle:
         if highest is not None:
             # Written so that what is no number is read closely.
             below = sigmoid(highest) * self.trained < least - _ROUNDING
-            out_of_reach: npt.NDArray[np.bool_] = below.all(axis=1)
-            asked &= ~out_of_reach
+            asked &= ~np.asarray(below.all(axis=1))
         return self._read_closely(texts, logits, asked)
 
     def _doubtful(self, logits: FloatArray) -> npt.NDArray[np.bool_]:
         """Tell which texts the linear heads do not settle. Shape (n,)."""
-        result: npt.NDArray[np.bool_] = (logits >= self.plain).any(axis=1)
-        return result
+        return np.asarray((logits >= self.plain).any(axis=1), dtype=np.bool_)
 
     def _read_closely(
         self, texts: Sequence[str], logits: FloatArray, asked: npt.NDArray[np.bool_]
@@ -206,9 +206,11 @@ def open_cascade(folder: Path, manifest: CascadeManifest, first: LinearBundle) -
 def joint(entries: Sequence[JointEntry]) -> Joint:
     """Return the lines of a manifest as they are served."""
     most = [entry.most for entry in entries if entry.most is not None and entry.encoder >= 0.0]
+    upper = np.array([entry.upper for entry in entries], dtype=np.float32)
     return Joint(
         linear=np.array([entry.linear for entry in entries], dtype=np.float32),
         encoder=np.array([entry.encoder for entry in entries], dtype=np.float32),
         offset=np.array([entry.offset for entry in entries], dtype=np.float32),
+        upper=upper if (upper < 1.0).any() else None,
         most=np.array(most, dtype=np.float32) if len(most) == len(entries) else None,
     )

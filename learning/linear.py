@@ -25,6 +25,9 @@ from models.errors import ConfigurationError
 FOLDING: Final = "folding.npy"
 SOUNDS: Final = "sounds.npy"
 HARMS: Final = "harms.npy"
+HARM_KEYS: Final = "harm_keys.npy"
+"""The buckets of the n-grams that the harm heads keep, in the order of the rows of their table, whose first
+row belongs to all others. Without it, the table has a row for each bucket."""
 READS: Final = "reads.npy"
 READS_DENSE: Final = "reads_dense.npy"
 GRAM_KEYS: Final = "gram_keys.npy"
@@ -35,6 +38,7 @@ FILES: Final = (
     FOLDING,
     SOUNDS,
     HARMS,
+    HARM_KEYS,
     READS,
     READS_DENSE,
     GRAM_KEYS,
@@ -98,7 +102,14 @@ def open_linear(folder: Path, manifest: Manifest) -> LinearBundle:
         read = _heads(hashing["reads"], arrays[READS], manifest, ["need", "domain", "tone"], _TONE.stop)
         return LinearBundle(
             name=manifest.name,
-            harm_heads=_heads(hashing["harms"], arrays[HARMS], manifest, ["harms"], len(HARM_COLUMNS)),
+            harm_heads=_heads(
+                hashing["harms"],
+                arrays[HARMS],
+                manifest,
+                ["harms"],
+                len(HARM_COLUMNS),
+                keys=arrays.get(HARM_KEYS),
+            ),
             trained=np.array([head.trained for head in manifest.heads["harms"]], dtype=np.float32),
             read_heads=replace(read, vectors=vectors, dense=arrays[READS_DENSE].astype(np.float32)),
             vectors=vectors,
@@ -120,17 +131,35 @@ def hashing_of(
     )
 
 
+def rows_of(keys: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.int32]:
+    """Return the row of each of `2**bits` buckets: where it stands among `keys`, counted from 1, or 0."""
+    rows = np.zeros(1 << bits, dtype=np.int32)
+    rows[keys] = np.arange(1, len(keys) + 1, dtype=np.int32)
+    return rows
+
+
 def _heads(
-    hashing: Hashing, table: FloatArray, manifest: Manifest, groups: Sequence[str], count: int
+    hashing: Hashing,
+    table: FloatArray,
+    manifest: Manifest,
+    groups: Sequence[str],
+    count: int,
+    *,
+    keys: npt.NDArray[np.uint32] | None = None,
 ) -> LinearHeads:
     """Return the heads of `groups`, one after another, over one table of weights."""
     heads = [head for group in groups for head in manifest.heads[group]]
     if len(heads) != count:
         raise ValueError(f"need {count} heads, got {len(heads)}")
+    if keys is not None and len(keys) + 1 != len(table):
+        raise ValueError(f"{len(keys)} keys do not fit a table of {len(table)} rows")
+    upper = np.array([head.upper for head in heads], dtype=np.float32)
     return LinearHeads(
         hashing=hashing,
         table=table.astype(np.float32),
         bias=np.array([head.bias for head in heads], dtype=np.float32),
         slope=np.array([head.slope for head in heads], dtype=np.float32),
         offset=np.array([head.offset for head in heads], dtype=np.float32),
+        upper=upper if (upper < 1.0).any() else None,
+        rows=None if keys is None else rows_of(keys, hashing.bits),
     )

@@ -54,13 +54,15 @@ class Source(_Part):
 class HeadEntry(_Part):
     """One linear head: what is added to its score, and the line that calibrates it.
 
-    `trained` is false for a head that saw no example; it answers 0.
+    `trained` is false for a head that saw no example; it answers 0. What the line says beyond even
+    counts by the factor `upper`, from 0 to 1.
     """
 
     bias: float
     slope: float
     offset: float
     trained: bool
+    upper: float = 1.0
 
 
 class HashingEntry(_Part):
@@ -74,7 +76,8 @@ class HashingEntry(_Part):
 class JointEntry(_Part):
     """One head over two stages: its logit is `linear * first + encoder * second + offset`.
 
-    `trained` is false for a head that saw no example; it answers 0. `most` is the highest that the
+    `trained` is false for a head that saw no example; it answers 0. What the line says beyond even
+    counts by the factor `upper`, from 0 to 1. `most` is the highest that the
     encoder said of any text that taught or calibrated; what it says beyond counts as so much.
     """
 
@@ -83,6 +86,7 @@ class JointEntry(_Part):
     offset: float
     trained: bool
     most: float | None = None
+    upper: float = 1.0
 
 
 class FirstStage(_Part):

@@ -48,6 +48,7 @@ class Asked:
     lessons: str
     name: str
     work: Path | None
+    encoder: Path | None = None
 
 
 def train(
@@ -81,6 +82,10 @@ def train(
     work: Annotated[
         Path | None, typer.Option(help="For a cascade: where a run that was stopped goes on.")
     ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(help="For a cascade: keep the encoder of the one in this folder, join it anew."),
+    ] = None,
 ) -> None:
     """Make a bundle from RECIPE. The same recipe, data and libraries give the same bytes."""
     begun = time.monotonic()
@@ -89,7 +94,7 @@ def train(
         typer.echo(f"{time.monotonic() - begun:7.1f} s  {line}", err=True)
 
     roots = Roots(data=data, corpus=corpus, texts=texts)
-    asked = Asked(recipe, roots, out, base, rows, bundle, share, lessons, name, work)
+    asked = Asked(recipe, roots, out, base, rows, bundle, share, lessons, name, work, encoder)
     try:
         if recipe == OFFICERS:
             _officers(asked, tell)
@@ -127,8 +132,9 @@ def _made(asked: Asked, recipe: Path, tell: Tell) -> None:
 
 def _cascaded(asked: Asked, recipe: Path, tell: Tell) -> None:
     # Imported here, because torch takes seconds that the other recipes need not wait for.
-    from learning.training.encoding import UNSEEN, make_cascade  # noqa: PLC0415
+    from learning.training.encoding import UNSEEN, kept_scores, make_cascade  # noqa: PLC0415
     from learning.training.recipe import read_cascade_recipe  # noqa: PLC0415
+    from learning.training.rejoining import rejoin  # noqa: PLC0415
 
     followed, sha256 = read_cascade_recipe(str(recipe))
     lessons, first_sha256 = read_recipe(followed.lessons)
@@ -137,6 +143,23 @@ def _cascaded(asked: Asked, recipe: Path, tell: Tell) -> None:
     work = asked.work or folder.with_name(f".{folder.name}.work")
     if not first.is_dir():
         make_bundle(lessons, first_sha256, asked.roots, first, tell, kept=work / UNSEEN)
+    if asked.encoder is not None:
+        kept = kept_scores(work / UNSEEN, first)
+        if kept is None:
+            raise ConfigurationError(f"{work} holds no scores of the lessons of {first.name}: make it anew")
+        manifest = rejoin(
+            followed,
+            sha256,
+            lessons,
+            first=first,
+            scores=kept["harms"],
+            present=asked.encoder,
+            roots=asked.roots,
+            out=folder,
+            tell=tell,
+        )
+        _print(manifest.scores, manifest.name, folder)
+        return
     manifest = make_cascade(
         followed, sha256, lessons, first, roots=asked.roots, work=work, out=folder, tell=tell
     )

@@ -15,7 +15,7 @@ import hashlib
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,13 +29,14 @@ from learning.cascade import CascadeBundle, joint
 from learning.characters import Alphabet
 from learning.encoder_onnx import CharacterEncoder, open_encoder
 from learning.features import FloatArray
+from learning.heads import eased
 from learning.linear import LinearBundle, hashing_of
 from learning.manifest import MANIFEST, CascadeManifest, FirstStage, our_labels, read_manifest
 from learning.manifest import Source as SourceRecord
 from learning.training.fitting import fit_classes, fit_heads, space_of
 from learning.training.fusing import fused
 from learning.training.joining import Unseen, held_down, joint_harms, joint_reads, judged, together
-from learning.training.making import copies_of, simplified_table
+from learning.training.making import copies_of, harm_space, simplified_table
 from learning.training.multitask import (
     Disguise,
     Floats,
@@ -140,7 +141,7 @@ def make_cascade(
         raise TypeError("a cascade begins with a linear bundle")
     found = dict(zip(tasks.texts, taught.unseen, strict=True))
     tell("first stage: scores of texts it did not see")
-    linear = _kept_linear(work / UNSEEN, first) or _unseen_linear(lessons, opened, harmful, reading, tell)
+    linear = kept_scores(work / UNSEEN, first) or _unseen_linear(lessons, opened, harmful, reading, tell)
     heard = np.stack([found[text] for text in harmful.texts])[:, : len(HARMS)]
     unseen = together(
         Unseen(harmful, linear["harms"], heard),
@@ -409,12 +410,12 @@ def _fresh(
     lessons = read_lessons(recipe.calibrating, HARMS, roots, recipe.seed)
     if not lessons.texts:
         nothing = np.empty((0, len(HARMS)), dtype=np.float32)
-        return Unseen(replace(lessons, calibrates=nothing.astype(np.float64)), nothing, nothing)
+        return Unseen(lessons, nothing, nothing)
     logits, _ = answers(reader, read_alphabet_rows(letters.alphabet, lessons.texts))
     return Unseen(lessons, first.harm_heads.logits(lessons.texts), logits[:, : len(HARMS)])
 
 
-def _kept_linear(kept: Path, first: Path) -> dict[str, FloatArray] | None:
+def kept_scores(kept: Path, first: Path) -> dict[str, FloatArray] | None:
     """Return the logits of unseen lessons as they were kept when the first stage was made, or None."""
     if not kept.is_file():
         return None
@@ -435,19 +436,18 @@ def _unseen_linear(
     """Return the first stage's logits of every lesson, from heads that did not see it."""
     table, sounds = simplified_table(), sound_table()
     hashing = {name: hashing_of(entry, table, sounds) for name, entry in lessons.hashing.items()}
-    space = space_of(harmful.texts, hashing["harms"], lessons.rarest["harms"])
     copies = copies_of(lessons, harmful, sounds)
+    space = harm_space(lessons, harmful, hashing["harms"], copies, tell)
     fitted = fit_heads(lessons.harms, HARMS, harmful, space, seed=lessons.seed, tell=tell, copies=copies)
-    # The bundle holds heads down by one factor each; the scores here are held down alike.
-    slopes = np.array([head.slope for head in fitted.entries], dtype=np.float32)
-    factors = first.harm_heads.slope / np.where(slopes > 0.0, slopes, 1.0)
+    # The bundle holds heads down; the scores here are held down alike.
+    logits, upper = _logits(fitted.unseen), first.harm_heads.upper
     read = sorted({text for part in reading.values() for text in part.texts})
     space = space_of(read, hashing["reads"], lessons.rarest["reads"], first.vectors)
     need = fit_heads(lessons.need, ("need",), reading["need"], space, seed=lessons.seed, tell=tell)
     domain = fit_classes(lessons.domain, DOMAINS, reading["domain"], space, seed=lessons.seed, tell=tell)
     tone = fit_classes(lessons.tone, TONES, reading["tone"], space, seed=lessons.seed, tell=tell)
     return {
-        "harms": (_logits(fitted.unseen) * factors).astype(np.float32),
+        "harms": logits if upper is None else eased(logits, upper),
         "need": _logits(need.unseen),
         "domain": np.log(np.clip(domain.unseen, _CLIP, 1.0)).astype(np.float32),
         "tone": np.log(np.clip(tone.unseen, _CLIP, 1.0)).astype(np.float32),

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learning.features import FloatArray, Hashing
+from learning.linear import rows_of
 from learning.manifest import HeadEntry
 from learning.training.recipe import HeadsEntry
 from learning.training.sounds import Copies
@@ -41,6 +42,7 @@ FEWEST: Final = 20
 VECTOR_SHARE: Final = 0.7
 """Length of a text's vector beside its n-grams, whose length is 1."""
 
+EVEN: Final = 0.5
 _STEEPEST: Final = 20.0
 _TOLERANCE: Final = 1e-2
 """A machine stops this near to its best: ten times nearer than liblinear's own default. A hundred times
@@ -51,19 +53,21 @@ nearer than this took many times as long."""
 class Space:
     """The n-grams that some groups of heads share.
 
-    `rare` holds how rare each bucket is, shape (2**bits,) float32; 0 where it is too rare to learn
-    from. Where there are `vectors`, a text's vector stands beside its n-grams.
+    `rare` holds how rare each column is, shape (c,) float32; 0 where it is too rare to learn from. A
+    column is a bucket, or, with `keys`, one of the buckets in `keys`, counted from 1: column 0 takes all
+    others and is worth nothing. Where there are `vectors`, a text's vector stands beside its n-grams.
     """
 
     hashing: Hashing
     rare: FloatArray
     vectors: GramVectors | None = None
+    keys: npt.NDArray[np.uint32] | None = None
 
     def rows(self, texts: Sequence[str]) -> Matrix:
         """Return the texts as the heads see them, one row each."""
         from scipy import sparse  # noqa: PLC0415 - an optional library
 
-        grams = scaled(counts(self.hashing, texts), self.rare)
+        grams = scaled(counts(self.hashing, texts, self.keys), self.rare)
         if self.vectors is None:
             return grams
         return sparse.hstack([grams, VECTOR_SHARE * self.vectors.encode(texts)], dtype=np.float32).tocsr()
@@ -102,8 +106,8 @@ def need_training_extra() -> None:
         ) from error
 
 
-def counts(hashing: Hashing, texts: Sequence[str]) -> Matrix:
-    """Return how often each bucket occurs in each text, as a sparse matrix (n, 2**bits)."""
+def counts(hashing: Hashing, texts: Sequence[str], keys: npt.NDArray[np.uint32] | None = None) -> Matrix:
+    """Return how often each column occurs in each text, as a sparse matrix (n, c); see `Space`."""
     from scipy import sparse  # noqa: PLC0415 - an optional library
 
     buckets, ends = [np.empty(0, dtype=np.int64)], [np.zeros(1, dtype=np.int64)]
@@ -112,10 +116,12 @@ def counts(hashing: Hashing, texts: Sequence[str]) -> Matrix:
         buckets.append(hashed.buckets)
         ends.append(np.append(hashed.starts[1:], len(hashed.buckets)) + total)
         total += len(hashed.buckets)
-    columns = np.concatenate(buckets)
+    columns, width = np.concatenate(buckets), 1 << hashing.bits
+    if keys is not None:
+        columns, width = rows_of(keys, hashing.bits)[columns].astype(np.int64), len(keys) + 1
     matrix = sparse.csr_matrix(
         (np.ones(len(columns), dtype=np.float32), columns, np.concatenate(ends)),
-        shape=(len(texts), 1 << hashing.bits),
+        shape=(len(texts), width),
     )
     matrix.sum_duplicates()
     return matrix
@@ -133,6 +139,49 @@ def space_of(
     value = np.log((1.0 + matrix.shape[0]) / (1.0 + found)) + 1.0
     value[found < rarest] = 0.0
     return Space(hashing=hashing, rare=value.astype(np.float32), vectors=vectors)
+
+
+def narrowed(
+    entry: HeadsEntry,
+    lessons: Lessons,
+    hashing: Hashing,
+    rarest: int,
+    kept: int,
+    *,
+    seed: int,
+    tell: Tell,
+    copies: Copies | None = None,
+) -> Space:
+    """Return the space of the `kept` n-grams that weigh most, each with a column of its own.
+
+    Heads are fitted once over every n-gram. An n-gram weighs as much as the head that listens to it most,
+    by its rarity and the root of the number of texts that have it: what a rare one says seldom matters.
+    With 0 kept, the space has a column for each bucket.
+    """
+    if not kept:
+        return space_of(lessons.texts, hashing, rarest)
+    matrix = counts(hashing, lessons.texts)
+    found = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    keys = np.flatnonzero(found >= rarest).astype(np.uint32)
+    value = np.log((1.0 + len(lessons.texts)) / (1.0 + found[keys])) + 1.0
+    whole = Space(hashing, np.concatenate([[0.0], value]).astype(np.float32), keys=keys)
+    del matrix
+    taught, rows = lessons, whole.rows(lessons.texts)
+    if copies is not None and copies.texts:
+        from scipy import sparse  # noqa: PLC0415 - an optional library
+
+        taught, rows = beside(lessons, copies), sparse.vstack([rows, whole.rows(copies.texts)]).tocsr()
+    weight = np.zeros(rows.shape[1], dtype=np.float32)
+    for says in taught.says.T:
+        if np.sum(says == EXAMPLE) >= FEWEST:
+            vector, _ = _machine(entry, rows, taught, says, says != SILENT, seed=seed)
+            # Heads differ in how far their scores spread; an n-gram is judged within its head.
+            weight = np.maximum(weight, np.abs(vector) / max(float(np.abs(vector).max()), 1e-9))
+    weight *= whole.rare
+    weight[1:] *= np.sqrt(found[keys])
+    best = np.sort(np.argsort(-weight[1:], kind="stable")[:kept])
+    tell(f"{len(best)} of {len(keys)} n-grams are kept")
+    return Space(hashing, whole.rare[np.concatenate([[0], best + 1])], keys=keys[best])
 
 
 def scaled(matrix: Matrix, rare: FloatArray) -> Matrix:
@@ -247,10 +296,11 @@ def _apart(weights: FloatArray, space: Space) -> tuple[FloatArray, FloatArray]:
 def held_down(fitted: Fitted, space: Space, texts: Sequence[str], ceiling: float, tell: Tell) -> Fitted:
     """Return `fitted` with no head above `ceiling` on any of `texts` (charter, 2).
 
-    A head that would be is made less sure of everything, by one factor on its logit: what it
-    finds even stays even, and it reaches a high probability only beyond every protected text.
+    A head that would be is made less sure of what it finds likely, by one factor on its logit above 0:
+    what it finds unlikely stays as unlikely as it was. One factor on both sides made every harmless post a
+    little likely under such a head, more than a true finding of another one.
     """
-    rows = scaled(counts(space.hashing, texts), space.rare)
+    rows = scaled(counts(space.hashing, texts, space.keys), space.rare)
     limit = float(np.log(ceiling / (1.0 - ceiling)))
     plain = np.divide(1.0, space.rare, out=np.zeros_like(space.rare), where=space.rare > 0.0)
     scores = rows @ (fitted.weights * plain[:, None])
@@ -258,12 +308,11 @@ def held_down(fitted: Fitted, space: Space, texts: Sequence[str], ceiling: float
     for place, entry in enumerate(fitted.entries):
         top = float(((scores[:, place] + entry.bias) * entry.slope + entry.offset).max())
         factor = min(1.0, limit / top) if top > 0.0 and entry.trained else 1.0
-        entries.append(
-            entry.model_copy(update={"slope": entry.slope * factor, "offset": entry.offset * factor})
-        )
+        entries.append(entry.model_copy(update={"upper": factor}))
         if factor < 1.0:
             even = np.clip(unseen[:, place].astype(np.float64), 1e-7, 1.0 - 1e-7)
-            unseen[:, place] = 1.0 / (1.0 + ((1.0 - even) / even) ** factor)
+            likely = 1.0 / (1.0 + ((1.0 - even) / even) ** factor)
+            unseen[:, place] = np.where(even > EVEN, likely, even)
             tell(f"head {place} is held down by the factor {factor:.2f}")
     return replace(fitted, entries=entries, unseen=unseen)
 

@@ -152,15 +152,7 @@ def held_down(
         factor = min(1.0, limit / tops[head]) if tops[head] > 0.0 else 1.0
         if factor < 1.0:
             tell(f"{HARMS[head]} is held down by the factor {factor:.2f}")
-        result.append(
-            entry.model_copy(
-                update={
-                    "linear": entry.linear * factor,
-                    "encoder": entry.encoder * factor,
-                    "offset": entry.offset * factor,
-                }
-            )
-        )
+        result.append(entry.model_copy(update={"upper": factor}))
     return result
 
 

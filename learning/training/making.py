@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from learning import linear
 from learning.encoder import DOMAIN_COLUMNS, HARM_COLUMNS, TONE_COLUMNS
-from learning.features import folding_table
+from learning.features import Hashing, folding_table
 from learning.linear import hashing_of
 from learning.manifest import Manifest, our_labels
 from learning.manifest import Source as SourceRecord
@@ -27,6 +27,7 @@ from learning.training.fitting import (
     fit_classes,
     fit_heads,
     held_down,
+    narrowed,
     need_training_extra,
     space_of,
 )
@@ -90,13 +91,15 @@ def make_bundle(
     }
 
     harmful = lessons_of(recipe.harms, _HARMS)
-    space = space_of(harmful.texts, hashing["harms"], recipe.rarest["harms"])
     copies = copies_of(recipe, harmful, sounds)
+    space = harm_space(recipe, harmful, hashing["harms"], copies, tell)
     harms = fit_heads(recipe.harms, _HARMS, harmful, space, seed=recipe.seed, tell=tell, copies=copies)
     if recipe.harms.protected:
         never = texts_of(recipe.harms.protected)
         harms = held_down(harms, space, never, recipe.harms.ceiling, tell)
     tables[linear.HARMS] = table_of(space, [harms])
+    if space.keys is not None:
+        tables[linear.HARM_KEYS] = space.keys
     if any(entry.heard for entry in recipe.hashing.values()):
         tables[linear.SOUNDS] = sounds
 
@@ -134,6 +137,22 @@ def make_bundle(
         },
     }
     return write_bundle(out, said, _arrays(table, tables, grams))
+
+
+def harm_space(
+    recipe: Recipe, harmful: Lessons, hashing: Hashing, copies: Copies | None, tell: Tell
+) -> Space:
+    """Return the space of the heads of harm, as wide as the recipe says."""
+    return narrowed(
+        recipe.harms,
+        harmful,
+        hashing,
+        recipe.rarest["harms"],
+        recipe.kept,
+        seed=recipe.seed,
+        tell=tell,
+        copies=copies,
+    )
 
 
 def copies_of(recipe: Recipe, harmful: Lessons, sounds: npt.NDArray[np.uint16]) -> Copies | None:

@@ -128,12 +128,21 @@ class GramsEntry(_Part):
 
 
 class Recipe(_Part):
-    """What to make. `rarest`: an n-gram that fewer texts have teaches nothing, per group of heads."""
+    """What to make.
+
+    Attributes
+    ----------
+    rarest
+        An n-gram that fewer texts have teaches nothing, per group of heads.
+    kept
+        How many n-grams the heads of harm keep: those that weigh most. 0: a row for each bucket.
+    """
 
     name: str
     seed: int
     hashing: dict[str, HashingEntry]
     rarest: dict[str, int]
+    kept: int = 0
     harms: HeadsEntry
     need: HeadsEntry
     domain: HeadsEntry
@@ -227,7 +236,8 @@ class CascadeRecipe(_Part):
     `lessons` names the recipe of the first stage, whose lessons both stages learn; `missed` is the share
     of what both stages find together that the first alone may settle wrongly; `ceiling` bounds every
     head on the protected suite, as in `HeadsEntry`; `share` is the length of each stage's vector;
-    `calibrating` are texts that teach neither stage and help to join them.
+    `calibrating` are texts that teach neither stage and help to join them. `fresh` names the sources among
+    the lessons that came after the encoder: with it kept, they join the stages (`rejoining`).
     """
 
     kind: Literal["cascade"]
@@ -240,6 +250,7 @@ class CascadeRecipe(_Part):
     pretraining: PretrainingEntry
     tuning: TuningEntry
     calibrating: list[SourceEntry] = []
+    fresh: list[str] = []
 
 
 def read_recipe(name: str) -> tuple[Recipe, str]:

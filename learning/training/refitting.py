@@ -33,9 +33,8 @@ from learning.training.fitting import (
     fit_heads,
     held_down,
     need_training_extra,
-    space_of,
 )
-from learning.training.making import copies_of, head_scores, table_of
+from learning.training.making import copies_of, harm_space, head_scores, table_of
 from learning.training.officers import OfficerRow
 from learning.training.recipe import Recipe
 from learning.training.sources import COUNTER_EXAMPLE, EXAMPLE, Lessons, Roots, read_lessons, read_texts
@@ -95,14 +94,17 @@ def refit(
     entry = stage.hashing["harms"]
     sounds = np.load(first / linear.SOUNDS) if entry.heard else None
     hashing = linear.hashing_of(entry, np.load(first / linear.FOLDING).astype(np.uint32), sounds)
-    space = space_of(lessons.texts, hashing, recipe.rarest["harms"])
     copies = copies_of(recipe, read, sounds) if sounds is not None else None
+    space = harm_space(recipe, lessons, hashing, copies, tell)
     harms = fit_heads(recipe.harms, HEADS, lessons, space, seed=recipe.seed, tell=tell, copies=copies)
     if recipe.harms.protected:
         never = read_texts(recipe.harms.protected, roots, recipe.seed)
         harms = held_down(harms, space, never, recipe.harms.ceiling, tell)
     arrays = {name: np.load(first / name, allow_pickle=False) for name in stage.files}
     arrays[linear.HARMS] = table_of(space, [harms])
+    arrays.pop(linear.HARM_KEYS, None)
+    if space.keys is not None:
+        arrays[linear.HARM_KEYS] = space.keys
     source = SourceRecord(
         name="Reviewed posts", licence="the platform's own, by consent", rows=len(rows), use="harms"
     )

@@ -96,7 +96,7 @@ def read_lessons(sources: Sequence[SourceEntry], heads: Sequence[str], roots: Ro
         texts=texts,
         says=np.array(says, dtype=np.int8).reshape(len(texts), len(heads)),
         weight=np.array(weights),
-        calibrates=np.array(calibrates, dtype=np.float64)[places],
+        calibrates=np.array(calibrates, dtype=np.float64).reshape(-1, len(heads))[places],
         derived=np.array([source.derived for source in sources], dtype=bool)[places],
         origin=places,
         values=values,

@@ -76,3 +76,26 @@ def test_a_made_month_is_the_same_for_the_same_seed_and_holds_what_it_says() -> 
     for demand in {post.demand for post in month} - {None}:
         boards = {post.organisation for post in month if post.demand == demand} - {COMMON}
         assert len(boards) <= 1
+
+
+def test_a_matter_that_goes_on_in_another_file_is_one(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text("# transport place 末班车\n九点就没了\n# health spread 疫苗\n约不到\n", "utf-8")
+    two.write_text("# transport spread 末班车\n能不能延到十点\n", "utf-8")
+
+    bus, vaccine = read_written(one, two)
+
+    assert (bus.kind, bus.texts) == ("place", ("九点就没了", "能不能延到十点"))
+    assert vaccine.texts == ("约不到",)
+
+
+def test_a_matter_with_many_texts_leaves_directions_to_the_others() -> None:
+    many = [f"澡堂第{number}天没有热水" for number in range(40)]
+    texts, about = [*many, *TEXTS[2:], "食堂涨价"], ["water"] * 40 + ["bus", "bus", "food"]
+    first = np.zeros((len(texts), 8), dtype=np.float32)
+    first[:, 0] = 1.0
+    table = fit_matters("tiny", texts, about, first, first[0])
+
+    alike = table.encode(texts, first) @ table.encode(texts, first).T
+
+    assert alike[40, 41] > alike[40, 42]

@@ -51,8 +51,8 @@ def test_between_rules_of_two_categories_the_more_specific_is_cited() -> None:
 
 
 def test_a_signal_and_a_middling_probability_hold_together() -> None:
-    signal = hit(Category.SCAM, RuleAction.SIGNAL)
-    middling = {Category.SCAM: POLICY.bands[Category.SCAM].with_signal}
+    signal = hit(Category.THREAT, RuleAction.SIGNAL)
+    middling = {Category.THREAT: POLICY.bands[Category.THREAT].with_signal}
 
     assert decide(Evidence([signal], {}), POLICY).verdict is Verdict.PUBLISH
     assert decide(Evidence([], middling), POLICY).verdict is Verdict.PUBLISH
