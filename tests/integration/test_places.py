@@ -30,7 +30,7 @@ from models.quality import GoldenItem, QualitySample, SampleAnswer
 from models.review import Appeal, ReviewTask, Statement
 from models.rulebook import Backtest
 from models.screening import Screening
-from models.station import Booking, Station
+from models.station import Booking, Station, StationActivity
 from models.vocabulary import (
     Action,
     Category,
@@ -65,7 +65,7 @@ LISTS = (
     "/v1/cases?limit=200",
     "/v1/inbox?limit=200",
     *("/v1/clocks", "/v1/dispatch", "/v1/duty?month=2026-03", "/v1/duty/reports", "/v1/experts"),
-    *("/v1/bookings", "/clocks", "/dispatch", "/duty", "/experts", "/stations"),
+    *("/v1/bookings", "/v1/activities", "/clocks", "/dispatch", "/duty", "/experts", "/stations"),
     "/v1/backtests",
     "/rulebook/backtests",
     "/v1/webhooks",
@@ -114,13 +114,14 @@ OF_NO_PLACE = {
     *("/rulebook", "/rulebook/editions", "/v1/rules", "/v1/editions"),
     *("/v1/public/audit/anchors", "/v1/public/clauses", "/v1/public/domains"),
     *("/v1/public/openness", "/v1/public/rules", "/v1/public/stations"),
+    "/v1/public/activities",
     *("/v1/public/demands", "/public/demands", "/rated", "/cases/help"),
     "/v1/rule-notices",  # for the top of the tree alone
 }
 """What is the same for everybody, published, or one's own."""
 
 KEPT: tuple[type[SQLModel], ...] = (Post, ReviewTask, Appeal, Demand, Event, Case, InboxItem, OutboxMessage)
-KEPT += (Clock, ClockCall, DutyLayer, DutyTurn, Expert, Station, Booking)
+KEPT += (Clock, ClockCall, DutyLayer, DutyTurn, Expert, Station, StationActivity, Booking)
 KEPT += (Backtest, WebhookEndpoint, ApiKey, Setting, Notice, Alarm, Silence, OfficeMessage, FeedKey)
 
 

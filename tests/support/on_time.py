@@ -164,5 +164,12 @@ def furnish_place(session: Session, now: datetime, place: str, word: str) -> Non
     hours = {str(day): [["09:00", "18:00"]] for day in range(1, 8)}
     made = stations.StationPlan(f"{word}青年之家", f"{word}路", hours, ("法律咨询",))
     station = stations.make_station(session, place, made, actor, now=now)
+    activities.plan_activity(
+        session,
+        station.id,
+        activities.ActivityPlan(f"{word}读书会", now + timedelta(days=2), now + timedelta(days=3), 5),
+        actor,
+        now=now,
+    )
     wish = bookings.Wish(word, datetime(2026, 3, 17, 2, tzinfo=UTC), "法律咨询")
     bookings.book(session, station.id, wish, source="forum", scope=["gd"], actor="key:test", now=now)
