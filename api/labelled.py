@@ -85,7 +85,8 @@ def read_again(rows: Labelled, second: Path) -> Likely:
     InvalidInput
         If the file cannot be read, or reads none of the rows.
     """
-    worth = read_cascade_recipe("cascade")[0].tuning.readings
+    tuning = read_cascade_recipe("cascade")[0].tuning
+    worth = {**tuning.readings, **tuning.worth}
     try:
         lines = second.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

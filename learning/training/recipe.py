@@ -210,6 +210,9 @@ class TuningEntry(_Part):
         How much the one that ships listens to the teachers, against the labels.
     readings
         What the head of hate should say about a text with a second reading, by its value.
+    worth
+        What such a value is worth where a threshold is chosen, if that is something else: teaching asks
+        whether to listen to a reading, a threshold how many texts of a file are to be found.
     pairs
         A file among the `texts` whose field names texts that mean the same, for the vector.
     again
@@ -225,6 +228,7 @@ class TuningEntry(_Part):
     soft: float
     vector: int
     readings: dict[str, float]
+    worth: dict[str, float] = {}
     pairs: str
     pairs_field: str
     again: RevisionEntry | None = None
