@@ -2,7 +2,7 @@
 
 Short posts leave the noun out: "the tap is ice cold" and "they close the boiler at ten" share no word,
 and one matter. So the vector is learned from some two hundred written matters, each said in many ways
-(`training/texts/matters.txt` and the demands of our own months): single characters, pairs and words, and
+(`training/texts/matters*.txt` and the demands of our own months): single characters, pairs and words, and
 beside them the vector of the first stage, are weighed by how much they speak for each matter, and the
 answers are kept in fewer dimensions. Two texts are alike if they speak for the same matters, also for
 one that nobody wrote down.
@@ -40,7 +40,7 @@ PROBE: Final = "宿舍晚上没有热水，能不能延长供应时间"
 LONGEST: Final = 2_000
 """Characters of a text that are read; the rest is cut."""
 
-SHARE: Final = 0.5**0.5
+SHARE: Final = 1.0
 """Length of the first stage's vector beside the n-grams, which have length 1."""
 
 _SMALLEST: Final = 1e-6

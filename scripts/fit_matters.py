@@ -1,6 +1,6 @@
 """Learn the vectors of matters anew, and write their table.
 
-Usage: `scripts/fit_matters.py`. Reads `learning/training/texts/matters.txt` and the demands of our own
+Usage: `scripts/fit_matters.py`. Reads `learning/training/texts/matters*.txt` and the demands of our own
 months; takes seconds. Run it when the first stage changes, and `scripts/fit_grouping.py` after it.
 """
 

@@ -4,9 +4,9 @@ Each written matter is one answer of a ridge regression over n-grams and the fir
 solved in its dual form, because there are more n-grams than texts. The answers to all texts span few
 directions that matter; the vector is what lies in those.
 
-It reads `texts/matters.txt` and the demands of our own months, no data set and no suite. The same texts
-give the same table to rounding, in seconds: `scripts/fit_matters.py` makes it anew whenever the first
-stage changes.
+It reads `texts/matters.txt`, `texts/matters_plain.txt` and the demands of our own months, no data set and
+no suite. The same texts give the same table to rounding, in seconds: `scripts/fit_matters.py` makes it
+anew whenever the first stage changes.
 
 Neighbours: `learning/matters` serves what is made here; `months` makes months of the same texts.
 """
@@ -22,13 +22,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import orjson
-from scipy import sparse
+from scipy import linalg, sparse
 
 from learning.features import FloatArray
 from learning.matters import PROBE, SAYS, SHARE, TABLE, Matters, grams_of
 
-TEXTS: Final = Path(__file__).parent / "texts" / "matters.txt"
-DIMENSIONS: Final = 64
+ELLIPTIC: Final = Path(__file__).parent / "texts" / "matters.txt"
+"""Texts that lean on their neighbours and leave the noun out."""
+
+PLAIN: Final = Path(__file__).parent / "texts" / "matters_plain.txt"
+"""Texts that say what they are about, as most posts do."""
+
+DIMENSIONS: Final = 128
 RIDGE: Final = 3.0
 LEAST: Final = 1
 """Texts in which an n-gram must stand. Those of a single text help, measured on months held out."""
@@ -50,25 +55,21 @@ class Written:
     texts: tuple[str, ...]
 
 
-def read_written(path: Path = TEXTS) -> list[Written]:
-    """Return the written matters, in the order of the file."""
-    found: list[Written] = []
-    title, domain, kind = "", "", ""
+def read_written(*paths: Path) -> list[Written]:
+    """Return the written matters of the files, of both if none is named, in their order.
+
+    A matter that goes on in another file, or further down, is one; its first line says its domain.
+    """
+    said: dict[str, tuple[str, str, list[str]]] = {}
     texts: list[str] = []
-
-    def close() -> None:
-        if texts:
-            found.append(Written(title, domain, kind, tuple(texts)))
-
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("# "):
-            close()
-            _, domain, kind, title = line.split(maxsplit=3)
-            texts = []
-        elif line:
-            texts.append(line)
-    close()
-    return found
+    for path in paths or (ELLIPTIC, PLAIN):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("# "):
+                _, domain, kind, title = line.split(maxsplit=3)
+                texts = said.setdefault(title, (domain, kind, []))[2]
+            elif line:
+                texts.append(line)
+    return [Written(title, domain, kind, tuple(those)) for title, (domain, kind, those) in said.items()]
 
 
 def fit_matters(
@@ -96,8 +97,9 @@ def fit_matters(
     places = {matter: place for place, matter in enumerate(dict.fromkeys(matters))}
     wanted = np.zeros((len(folded), len(places)))
     wanted[np.arange(len(folded)), [places[matter] for matter in matters]] = 1.0
+    wanted /= np.sqrt(wanted.sum(axis=0))  # A matter with many texts may not take all directions.
     wanted -= wanted.mean(axis=0)
-    dual = np.linalg.solve(kernel + RIDGE * np.eye(len(folded)), wanted)
+    dual = linalg.solve(kernel + RIDGE * np.eye(len(folded)), wanted, assume_a="pos")
     answers = kernel @ dual
     _, directions = np.linalg.eigh(answers.T @ answers)
     kept = directions[:, ::-1][:, : min(DIMENSIONS, len(places))]

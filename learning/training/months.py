@@ -35,11 +35,14 @@ AGREES: Final = (
     "求解决", "到底什么时候能解决", "有回复了吗", "真的受够了", "已经反映过了没用", "有群吗", "希望重视",
 )  # fmt: skip
 ON_COMMON_BOARD: Final = 0.22
-ELSEWHERE: Final = 0.25
+ELSEWHERE: Final = 0.12
 """Share of local matters that run at a second place in the same month."""
 
 AGREEING: Final = 0.06
 FEWEST: Final = 4
+LEAST_SAID: Final = 0.6
+"""Share of a matter's texts that a month says at least, so that some demands are large."""
+
 DAYS: Final = 30
 NOISE: Final = 0.55
 """Posts of no demand for each post of one: as in life, most boards carry more chat than needs."""
@@ -81,7 +84,8 @@ def made_month(
         for number, home in enumerate(homes):
             part = texts[number :: len(homes)]
             if len(homes) == 1:
-                part = part[: draw.randint(min(FEWEST, len(part)), len(part))]
+                least = max(min(FEWEST, len(part)), int(LEAST_SAID * len(part)))
+                part = part[: draw.randint(least, len(part))]
             posts += _voiced(f"{name}/{matter.title}/{number}", part, home, begun, draw)
     boards = [post.organisation for post in posts]
     for number in range(int(NOISE * len(posts))):

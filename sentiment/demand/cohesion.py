@@ -2,8 +2,8 @@
 
 Posts of one board and one week look alike in everything but what they say, and a group of them is
 worth nothing. So a group is proposed only if its *weakest* fifth is still near to the others and its
-posts would, each asked alone, belong to it. Enough people are needed besides; that is counted
-elsewhere.
+posts would, each asked alone, belong to it; weeks between its posts count against it. Enough people are
+needed besides; that is counted elsewhere.
 
 It refuses to mend a group: it says how probably at least 80 % of the posts share one demand.
 
@@ -19,12 +19,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from sentiment.demand.refining import LARGEST, Compared, Membership, membership_parts
 from sentiment.demand.scoring import TABLE, FloatArray
 
-PARTS: Final = ("weakest_fifth", "belonging")
+PARTS: Final = ("weakest_fifth", "belonging", "days_spanned")
 LOW: Final = 0.2
+
+SHORTEST: Final = 1.0
+"""Days that a group spans at least: within one day, sooner says nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Cohesion:
 
 
 def cohesion_parts(compared: Compared, membership: Membership, rows: Sequence[int]) -> FloatArray:
-    """Return what speaks for a group of two posts or more. Shape (2,) float32, as in `PARTS`.
+    """Return what speaks for a group of two posts or more. Shape (3,) float32, as in `PARTS`.
 
     A large group is judged by its newest posts.
     """
@@ -59,7 +63,21 @@ def cohesion_parts(compared: Compared, membership: Membership, rows: Sequence[in
     np.fill_diagonal(probable, 0.0)
     each = probable.sum(axis=1) / (len(at) - 1)
     belonging = membership.probabilities(membership_parts(compared, at, at))
-    return np.array([np.quantile(each, LOW), belonging.mean()], dtype=np.float32)
+    return together(each, belonging, compared.profiles.days[at])
+
+
+def together(each: FloatArray, belonging: FloatArray, days: npt.NDArray[np.float64]) -> FloatArray:
+    """Return the parts of one group from what is known of its posts. Shape (3,) float32, as in `PARTS`.
+
+    Parameters
+    ----------
+    each, belonging
+        Shape (n,): mean probability with the other posts, and probability of belonging to them.
+    days
+        Shape (n,): when each was posted, in days.
+    """
+    spanned = np.log1p(max(float(np.ptp(days)), SHORTEST))
+    return np.array([np.quantile(each, LOW), belonging.mean(), spanned], dtype=np.float32)
 
 
 @functools.cache

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentiment.demand.asking import Groups, answers, groups_of, questions, spread
-from sentiment.demand.cohesion import LOW, Cohesion
+from sentiment.demand.cohesion import Cohesion, together
 from sentiment.demand.columns import Compact, Rows
 from sentiment.demand.edges import Links, Pairs, Places, ends, firsts
 from sentiment.demand.joining import NOWHERE, homes
@@ -78,15 +78,13 @@ class Home:
             self.window, self.scorer, self.membership, known, questions(group, count, rows)
         )
         ends_at = np.cumsum(count)
-        return {
-            one: cohesion.probability(
-                np.array(
-                    [np.quantile(mean[end - size : end], LOW), belongs[end - size : end].mean()],
-                    dtype=np.float32,
-                )
+        found: dict[int, float] = {}
+        for one, end, size in zip(group.tolist(), ends_at.tolist(), count.tolist(), strict=True):
+            those = slice(end - size, end)
+            found[one] = cohesion.probability(
+                together(mean[those], belongs[those], self.window.days[rows[those]])
             )
-            for one, end, size in zip(group.tolist(), ends_at.tolist(), count.tolist(), strict=True)
-        }
+        return found
 
     def _kept(self, labels: Places) -> set[int]:
         return {int(labels[row]) for row in self.bound.kept}

@@ -1,5 +1,7 @@
+import numpy as np
+
 from sentiment.demand.clustering import Group, cluster
-from sentiment.demand.cohesion import load_cohesion
+from sentiment.demand.cohesion import load_cohesion, together
 from sentiment.demand.refining import load_membership
 from sentiment.demand.scoring import Item, load_scorer
 from tests.support.wording import an_item
@@ -28,3 +30,13 @@ def test_a_post_alone_is_not_asked() -> None:
     [group] = grouped([an_item("p01")])
 
     assert group.cohesion == 1
+
+
+def test_weeks_between_posts_speak_against_a_group_and_hours_do_not() -> None:
+    each = np.full(12, 0.5, dtype=np.float32)
+
+    def probability(days: float) -> float:
+        return load_cohesion().probability(together(each, each, np.linspace(0.0, days, 12)))
+
+    assert probability(0.01) == probability(0.9)
+    assert probability(28.0) < probability(2.0)
