@@ -74,7 +74,7 @@ class Nursery:
     def _live(self, name: str, ahead: float) -> None:
         if ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL) or os.getppid() == 1:
             return
-        words = os.open(self.folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        words = os.open(self.folder / f"{name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         nothing = os.open(os.devnull, os.O_RDONLY)
         for number, file in ((0, nothing), (1, words), (2, words)):
             os.dup2(file, number)
