@@ -16,8 +16,8 @@ Neighbours: `reading` leaves what is grouped; `corrections` is what a person doe
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -29,14 +29,15 @@ from models.audit import record
 from models.base import new_id
 from models.database import Database
 from models.demand import Demand, DemandFact, DemandMember
-from models.organisation import Organisation, ancestors
+from models.organisation import Organisation
 from models.post import Post
 from models.reading import Reading
-from models.threshold import Threshold, nearest, thresholds
-from models.vocabulary import DOMAIN_WORDS, DemandState, Domain, PostState
-from sentiment.demand import concert, facts, naming
+from models.threshold import nearest, thresholds
+from models.vocabulary import DOMAIN_WORDS, DemandState, PostState
+from sentiment.demand import facts
 from sentiment.demand.clustering import Group, Member
 from sentiment.demand.cohesion import load_cohesion
+from sentiment.demand.describing import Frame, common_organisation, describe, nth_author_at
 from sentiment.demand.refining import load_membership
 from sentiment.demand.scoring import load_scorer
 from sentiment.demand.territory import regroup
@@ -52,7 +53,6 @@ from sentiment.demand.windows import (
     lookout_of,
     read_window,
 )
-from sentiment.place import common_place
 from sentiment.settings import SentimentSettings
 
 __all__ = [
@@ -68,9 +68,6 @@ __all__ = [
 
 GATHERS_FROM: Final = 3
 """People from which posts alike are kept as a demand that gathers."""
-
-MOSTLY: Final = 0.7
-"""Share of a demand's posts that stand under the organisation it is said to be of."""
 
 ACTOR: Final = "job:grouping"
 CONFIRMED: Final = 1000
@@ -332,25 +329,11 @@ def _new_demand(session: Session, window: Window, group: Group) -> str:
     return demand.id
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What a demand's row is made from beside its own posts."""
-
-    nodes: set[str]
-    thresholds: dict[str, Threshold]
-    default: int
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    everywhere: Mapping[str, int] = field(default_factory=dict)
-    total: int = 0
-    cohesion: Mapping[str, float] = field(default_factory=dict)
-    vouched: frozenset[str] = frozenset()
-
-
 def _frame(
     window: Window, settings: SentimentSettings, cohesion: Mapping[str, float], vouched: frozenset[str]
-) -> _Frame:
+) -> Frame:
     words = {key: post.words for key, post in window.posts.items()}
-    return _Frame(
+    return Frame(
         nodes=window.nodes,
         thresholds=window.thresholds,
         default=settings.minimum_authors,
@@ -372,12 +355,12 @@ def recount(
     """
     nodes = set(session.exec(select(Organisation.path)))
     by_hand = frozenset({demand.id} if vouched else ())
-    frame = _Frame(nodes, thresholds(session), settings.minimum_authors, vouched=by_hand)
+    frame = Frame(nodes, thresholds(session), settings.minimum_authors, vouched=by_hand)
     _settle(session, demand, frame, now)
 
 
 def _refresh(
-    session: Session, touched: set[str], concerned: Collection[str] | None, frame: _Frame, now: datetime
+    session: Session, touched: set[str], concerned: Collection[str] | None, frame: Frame, now: datetime
 ) -> tuple[list[str], int]:
     """Recount every open demand that changed, or of those concerned; propose, send back, or drop it."""
     counts = counts_of(session, concerned)
@@ -421,9 +404,9 @@ def _open(session: Session, concerned: Collection[str] | None) -> list[Demand]:
     ]
 
 
-def _settle(session: Session, demand: Demand, frame: _Frame, now: datetime) -> None:
+def _settle(session: Session, demand: Demand, frame: Frame, now: datetime) -> None:
     """Bring one demand's row up to its posts, and its state to its people."""
-    needed = _describe(session, demand, frame)
+    needed = describe(session, demand, frame)
     demand.version += 1
     demand.recount_due = False
     demand.cohesion = frame.cohesion.get(demand.id, demand.cohesion)
@@ -460,83 +443,9 @@ def _note_delay(session: Session, demand: Demand, now: datetime) -> None:
     ).one()
 
 
-def _coheres(demand: Demand, frame: _Frame, *, default: bool = False) -> bool:
+def _coheres(demand: Demand, frame: Frame, *, default: bool = False) -> bool:
     """Return whether a demand holds together, or `default` if this run did not form it."""
     if demand.id in frame.vouched:
         return True
     found = frame.cohesion.get(demand.id)
     return default if found is None else found >= load_cohesion().proposes
-
-
-def _describe(session: Session, demand: Demand, frame: _Frame) -> int:
-    """Fill in what the demand's row says of its posts, and return how many people it needs."""
-    rows = session.execute(
-        sa.select(
-            col(Post.id),
-            col(Post.author),
-            col(Post.organisation),
-            col(Post.created_at),
-            col(Reading.domain),
-            col(Reading.place),
-        )
-        .join(DemandMember, col(DemandMember.post_id) == col(Post.id))
-        .outerjoin(Reading, col(Reading.post_id) == col(Post.id))
-        .where(col(DemandMember.demand_id) == demand.id, col(Post.state) == PostState.PUBLISHED)
-        .order_by(col(Post.created_at), col(Post.id))
-    ).all()
-    one_voice = concert.voices(
-        [
-            concert.Said(row.author, row.created_at, frozenset(frame.words[row.id]))
-            for row in rows
-            if row.id in frame.words
-        ]
-    )
-    accounts = len({row.author for row in rows})
-    if frame.words:
-        demand.in_concert = accounts - len({one_voice.get(row.author, row.author) for row in rows})
-    demand.posts, demand.authors = len(rows), max(0, accounts - demand.in_concert)
-    if rows:
-        demand.first_posted_at, demand.last_posted_at = rows[0].created_at, rows[-1].created_at
-        organisations = [row.organisation for row in rows]
-        if demand.state in {DemandState.GATHERING, DemandState.PROPOSED}:
-            demand.organisation = common_organisation(organisations, frame.nodes)
-        domains = Counter(row.domain for row in rows if row.domain not in {None, Domain.NONE})
-        if domains:
-            demand.domain = max(sorted(domains), key=domains.__getitem__)
-        demand.place = common_place([row.place for row in rows], organisations)
-        _name(demand, [(row.author, frame.words[row.id]) for row in rows if row.id in frame.words], frame)
-    needed = nearest(frame.thresholds, demand.organisation, frame.default).k
-    demand.tenth_author_at = nth_author_at(
-        [(row.created_at, one_voice.get(row.author, row.author)) for row in rows], needed
-    )
-    return needed
-
-
-def _name(demand: Demand, said: Sequence[tuple[str, Sequence[str]]], frame: _Frame) -> None:
-    if not said:
-        return
-    demand.terms = naming.shared_terms(said, frame.everywhere, max(1, frame.total))
-    if demand.titled_by is None:
-        demand.title = naming.title(demand.terms, demand.place, DOMAIN_WORDS[demand.domain].zh)
-
-
-def nth_author_at(posts: Iterable[tuple[datetime, str]], count: int) -> datetime | None:
-    """Return when the author of that number wrote for the first time, or None if there are fewer."""
-    seen: set[str] = set()
-    for posted, author in sorted(posts):
-        seen.add(author)
-        if len(seen) == count:
-            return posted
-    return None
-
-
-def common_organisation(organisations: Sequence[str], nodes: set[str]) -> str:
-    """Return the lowest node that most of the posts stand under.
-
-    Posts on the common board at the root say nothing about where a demand is, unless all stand there.
-    """
-    placed = [path for path in organisations if "/" in path] or list(organisations)
-    held = Counter(above for path in placed for above in ancestors(path) if above in nodes or above in placed)
-    most = [path for path, count in held.items() if count >= MOSTLY * len(placed)]
-    lowest = max(most, key=lambda path: (path.count("/"), held[path], path), default=None)
-    return lowest or placed[0].split("/")[0]
