@@ -120,6 +120,28 @@ def test_a_booking_is_confirmed_by_keyboard(chromium: Browser, console: Console)
             assert session.exec(select(Booking)).one().state is BookingState.CONFIRMED
 
 
+def test_an_activity_is_planned_on_a_phone_and_its_page_holds(chromium: Browser, console: Console) -> None:
+    with console.database() as database, database.reading() as session:
+        station = session.exec(select(Station.id)).first()
+    begins = datetime.now(UTC).replace(hour=2, minute=0) + timedelta(days=3)
+    with visitor(chromium, console, viewport=PHONE) as page:
+        sign_in(page, "admin")
+        page.goto(f"/stations/{station}")
+        page.click("#new-activity summary")
+        page.fill("#activity-title", "简历门诊")
+        page.fill("#activity-starts", f"{begins:%Y-%m-%dT%H:%M}")
+        page.fill("#activity-ends", f"{begins + timedelta(hours=2):%Y-%m-%dT%H:%M}")
+        page.click("#new-activity button")
+        expect(page.locator("#status")).to_contain_text("活动已发布")
+        expect(page.locator("h1")).to_have_text("简历门诊")
+        page.click("#call-off summary")
+        assert findings(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        page.fill("#reason", "场地停电")
+        page.click("#call-off button")
+        expect(page.locator(".page-head")).to_contain_text("已取消")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_hold_on_a_phone_and_axe_finds_nothing_serious(
     chromium: Browser, console: Console, scheme: str
