@@ -18,8 +18,8 @@ def test_random_kills_lose_nothing_and_double_nothing(database_url: str) -> None
 
     assert result.faults == []
     assert sum(result.kills.values()) == KILLS
-    assert result.kills_in_delivery >= 4
-    assert result.kills_in_steps >= 4
+    assert result.kills_in_delivery >= 2
+    assert result.kills_in_steps >= 2
     assert result.revisions_accepted >= LEAST
     assert result.messages > 0
     assert result.case_steps > 0
