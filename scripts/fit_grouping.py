@@ -42,7 +42,7 @@ NOISE = ("needs.jsonl", "benign_varied.jsonl")
 NOISE_PER_POST = 0.35
 """Single posts put among those of a month, for each post of it."""
 
-LEAST_PRECISION = 0.85
+LEAST_PRECISION = 0.8
 """Share of held-out proposals that must be right; the bound is the lowest that reaches it. Months by hand
 and made months count alike, however many groups they have: made ones put many near twins on one board."""
 
@@ -293,12 +293,17 @@ def judge(month: Month, scorer: Scorer, membership: Membership) -> dict[str, flo
 
 
 def groups_of(month: Month, scorer: Scorer, membership: Membership) -> list[tuple[np.ndarray, bool, bool]]:
-    """Return for each larger group its parts, whether it is one demand, and whether it has ten people."""
+    """Return for each larger group its parts, whether it is one demand, and whether it has ten people.
+
+    Beside each stands what it would be with posts of its own boards in the place of two thirds of it: no
+    demand, and judged by nobody, but to be known as none.
+    """
     items = [item for item in month[0] if item.need >= scorer.need]
     items.sort(key=lambda item: (item.day, item.key))
     label = dict(zip((item.key for item in month[0]), month[1], strict=True))
     row = {item.key: number for number, item in enumerate(items)}
     compared = Compared(profile(items), scorer)
+    random = np.random.default_rng(SEED)
     result = []
     for group in cluster(items, scorer, membership):
         rows = [row[member.key] for member in group.members]
@@ -310,7 +315,19 @@ def groups_of(month: Month, scorer: Scorer, membership: Membership) -> list[tupl
         pure = max(labels.values(), default=0) >= measures.RIGHT_SHARE * len(rows)
         values = cohesion_parts(compared, membership, rows).astype(np.float64)
         result.append((values, pure, people >= PEOPLE))
+        mixed = mixed_with_neighbours(rows, items, random)
+        result.append((cohesion_parts(compared, membership, mixed).astype(np.float64), False, False))
     return result
+
+
+def mixed_with_neighbours(rows: list[int], items: list[Item], random: np.random.Generator) -> list[int]:
+    """Return a third of the rows, and as many others as are left out, of the same boards."""
+    boards = {items[row].organisation for row in rows}
+    inside = set(rows)
+    others = [row for row, item in enumerate(items) if row not in inside and item.organisation in boards]
+    kept = random.choice(rows, max(1, len(rows) // 3), replace=False).tolist()
+    wanted = min(len(rows) - len(kept), len(others))
+    return sorted(kept + random.choice(others, wanted, replace=False).tolist())
 
 
 def fit_cohesion(
@@ -340,7 +357,8 @@ def fit_cohesion(
         of_kind = judged["made" if name.startswith("made") else "by hand"]
         of_kind += [(model.probability(values), pure) for values, pure, large in groups if large]
     precise: dict[float, float] = {}
-    for bound in (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85):
+    # Below 0.3 strangers of one board and week pass (tests/unit/sentiment/test_cohesion.py).
+    for bound in (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85):
         kept = {
             kind: [pure for probability, pure in those if probability >= bound]
             for kind, those in judged.items()
