@@ -5,16 +5,16 @@ at the province above it, at the very place, at the town below it, and at the ci
 that is not in the table fails the first test, so a new door cannot open unnoticed.
 """
 
-import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from sqlmodel import Session, col, select
@@ -785,6 +785,21 @@ DOORS = [
     Door("GET", "/audit/export?format=jsonl", {AUDITOR, ADMIN}, listing=True, shows="{token_statement}"),
 ]
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One event loop in a thread of its own: the main thread's may belong to a browser."""
+
+    portal: BlockingPortal
+
+    def run(self, asked: Coroutine[Any, Any, T]) -> T:
+        async def awaited() -> T:
+            return await asked
+
+        return self.portal.call(awaited)
+
 
 @dataclass
 class World:
@@ -797,7 +812,7 @@ class World:
     cookies: dict[tuple[Role, str], str]
     keys: dict[str, str]
     files: dict[str, bytes]
-    loop: asyncio.Runner
+    loop: Loop
     fresh: bool = False
 
     def renew(self) -> None:
@@ -1181,8 +1196,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> It
     files = {"notes.txt": b"notes", "f.docx": _word_form(service, names["case_id"])}
     service.database.engine.dispose()
     shutil.copy(path, path.with_name("kept.db"))
-    with asyncio.Runner() as loop:
-        yield World(path, service, create_app(service), names, cookies, keys, files, loop)
+    with start_blocking_portal() as portal:
+        yield World(path, service, create_app(service), names, cookies, keys, files, Loop(portal))
     service.database.close()
 
 
