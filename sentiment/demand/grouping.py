@@ -27,6 +27,7 @@ from sqlmodel import Session, col, delete, select, update
 from learning.bundle import Bundle
 from models.audit import record
 from models.base import new_id
+from models.correction import DemandCorrection
 from models.database import Database
 from models.demand import Demand, DemandFact, DemandMember
 from models.organisation import Organisation
@@ -69,6 +70,9 @@ __all__ = [
 GATHERS_FROM: Final = 3
 """People from which posts alike are kept as a demand that gathers."""
 
+TRIES: Final = 3
+"""How often one run begins again because a person corrected something meanwhile."""
+
 ACTOR: Final = "job:grouping"
 CONFIRMED: Final = 1000
 """What a post that an officer confirmed weighs when an id is passed on."""
@@ -92,10 +96,23 @@ def group_due(
     """Group what was read since the last run, together with the rest of the window.
 
     A run with nothing new changes nothing, and one in which nothing new could stand in a demand only
-    marks what it saw; neither groups anything. Killed at any point, it leaves the last state whole.
+    marks what it saw; neither groups anything. Killed at any point, it leaves the last state whole. If a
+    person corrected something while it grouped, it groups again; after `TRIES` it is left to the next run.
     """
+    for _ in range(TRIES):
+        report = _group(database, bundle, settings, now)
+        if report is not None:
+            return report
+    return GroupingReport()
+
+
+def _group(
+    database: Database, bundle: Bundle, settings: SentimentSettings, now: datetime
+) -> GroupingReport | None:
+    """Group once. None, and nothing written, if a person corrected something meanwhile."""
     scorer, lookout = load_scorer(), lookout_of(database)
     with database.reading() as session:
+        act = _latest_act(session)
         window = read_window(session, lookout, bundle, settings, scorer, now)
     if not window.due and not window.changed:
         return GroupingReport()
@@ -120,9 +137,18 @@ def group_due(
         rarity=None if window.touched is None else lookout.standing.rarity,
     )
     with database.transaction() as session:
+        # Whoever corrects holds these rows: from here on nobody can, and what was done before is seen.
+        _unsettled(session, window.touched)
+        if _latest_act(session) != act:
+            return None
         report = _write(session, window, groups, settings, now)
     against = facts.conflicting([("", *fact) for fact in window.facts])
     return replace(report, contradictions=len(against))
+
+
+def _latest_act(session: Session) -> str | None:
+    """Return the id of the latest correction by a person, one taken back included."""
+    return session.exec(select(sa.func.max(col(DemandCorrection.id)))).one()
 
 
 def _write(

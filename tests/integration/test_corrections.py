@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import Session, col, select
@@ -12,7 +13,7 @@ from models.database import Database
 from models.demand import Demand, DemandFact, DemandMember
 from models.errors import Conflict, InvalidInput, NotFound, StaleVersion
 from models.vocabulary import CorrectionKind, DemandState
-from sentiment.demand import corrections, facts, undoing
+from sentiment.demand import corrections, facts, grouping, undoing
 from sentiment.demand.corrections import Hand
 from sentiment.jobs import group_due, read_due
 from sentiment.settings import SentimentSettings
@@ -195,6 +196,32 @@ def test_an_act_is_taken_back_for_half_a_minute_or_until_the_next_run(forum: Dat
         corrections.split(session, demand, posts[3:6], hand(later))
         with pytest.raises(Conflict):
             undoing.undo(session, third.id, hand(later))
+
+
+def test_an_act_while_a_run_groups_is_not_written_over(
+    forum: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = voiced(forum, now, 24)
+    run(forum, now)
+    with forum.transaction() as session:
+        whole = proposed(session)[0].id
+        done = corrections.split(session, whole, posts[:12], hand(now, reason="两个校区")).id
+    real, undone = grouping.regroup, []
+
+    def slow(*given: Any, **named: Any) -> Any:
+        found = real(*given, **named)
+        if not undone:
+            with forum.transaction() as session:
+                undone.append(undoing.undo(session, done, hand(now)).id)
+        return found
+
+    monkeypatch.setattr(grouping, "regroup", slow)
+    more(forum, now + timedelta(seconds=5), range(4))
+
+    assert undone
+    with forum.reading() as session:
+        stand = places(session)
+        assert {stand[post] for post in posts} == {whole}
 
 
 def test_what_contradicts_is_shown_and_not_settled(forum: Database, now: datetime) -> None:
