@@ -62,7 +62,7 @@ class HeadEntry(_Part):
     slope: float
     offset: float
     trained: bool
-    upper: float = 1.0
+    upper: float = Field(default=1.0, ge=0.0, le=1.0)
 
 
 class HashingEntry(_Part):
@@ -86,7 +86,7 @@ class JointEntry(_Part):
     offset: float
     trained: bool
     most: float | None = None
-    upper: float = 1.0
+    upper: float = Field(default=1.0, ge=0.0, le=1.0)
 
 
 class FirstStage(_Part):

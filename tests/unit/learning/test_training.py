@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from learning.bundle import load_bundle
 from learning.encoder import HARM_COLUMNS
-from learning.manifest import read_manifest
+from learning.manifest import HeadEntry, JointEntry, read_manifest
 from learning.training.fitting import platt, temperature
 from learning.training.making import make_bundle
 from learning.training.recipe import RECIPES, read_recipe
@@ -96,6 +97,14 @@ def test_keys_that_do_not_fit_their_table_are_refused(data: Path, tmp_path: Path
 
     with pytest.raises(ConfigurationError, match="do not fit each other"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize("upper", [-0.5, 1.5, float("nan")])
+def test_a_head_that_would_be_lifted_or_turned_around_is_refused(upper: float) -> None:
+    with pytest.raises(ValidationError):
+        HeadEntry(bias=0.0, slope=1.0, offset=0.0, trained=True, upper=upper)
+    with pytest.raises(ValidationError):
+        JointEntry(linear=1.0, encoder=1.0, offset=0.0, trained=True, upper=upper)
 
 
 def test_a_head_that_is_held_down_leaves_what_is_unlikely_as_it_was(data: Path, tmp_path: Path) -> None:
