@@ -1,4 +1,4 @@
-"""Mount the console on the application: its pages, its static files, and its way to show errors.
+"""The console for the application: its pages, its static files, and its way to show errors.
 
 An error of the one tree becomes a page that says what to do: without a sign-in, the sign-in; with
 a one-time password, the page to change it; without its second factor, the page that asks for it.
@@ -74,10 +74,13 @@ def pages() -> APIRouter:
     return APIRouter(route_class=Page, include_in_schema=False)
 
 
-def install(app: FastAPI) -> None:
-    """Put the console on the application."""
+def routers() -> list[APIRouter]:
+    """Return the routers of all pages."""
     from api.console import views  # noqa: PLC0415 - the views need `pages` from this module
 
-    for router in views.routers():
-        app.include_router(router)
+    return views.routers()
+
+
+def install(app: FastAPI) -> None:
+    """Put the console's static files on the application."""
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
