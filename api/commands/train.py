@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -49,6 +50,7 @@ class Asked:
     name: str
     work: Path | None
     encoder: Path | None = None
+    onward: Path | None = None
 
 
 def train(
@@ -86,6 +88,10 @@ def train(
         Path | None,
         typer.Option(help="For a cascade: keep the encoder of the one in this folder, join it anew."),
     ] = None,
+    onward: Annotated[
+        Path | None,
+        typer.Option(help="For a cascade: teach the encoder of the one in this folder further."),
+    ] = None,
 ) -> None:
     """Make a bundle from RECIPE. The same recipe, data and libraries give the same bytes."""
     begun = time.monotonic()
@@ -94,7 +100,7 @@ def train(
         typer.echo(f"{time.monotonic() - begun:7.1f} s  {line}", err=True)
 
     roots = Roots(data=data, corpus=corpus, texts=texts)
-    asked = Asked(recipe, roots, out, base, rows, bundle, share, lessons, name, work, encoder)
+    asked = Asked(recipe, roots, out, base, rows, bundle, share, lessons, name, work, encoder, onward)
     try:
         if recipe == OFFICERS:
             _officers(asked, tell)
@@ -133,6 +139,7 @@ def _made(asked: Asked, recipe: Path, tell: Tell) -> None:
 def _cascaded(asked: Asked, recipe: Path, tell: Tell) -> None:
     # Imported here, because torch takes seconds that the other recipes need not wait for.
     from learning.training.encoding import UNSEEN, kept_scores, make_cascade  # noqa: PLC0415
+    from learning.training.onward import make_onward  # noqa: PLC0415
     from learning.training.recipe import read_cascade_recipe  # noqa: PLC0415
     from learning.training.rejoining import rejoin  # noqa: PLC0415
 
@@ -143,17 +150,19 @@ def _cascaded(asked: Asked, recipe: Path, tell: Tell) -> None:
     work = asked.work or folder.with_name(f".{folder.name}.work")
     if not first.is_dir():
         make_bundle(lessons, first_sha256, asked.roots, first, tell, kept=work / UNSEEN)
-    if asked.encoder is not None:
+    present = asked.encoder or asked.onward
+    if present is not None:
         kept = kept_scores(work / UNSEEN, first)
         if kept is None:
             raise ConfigurationError(f"{work} holds no scores of the lessons of {first.name}: make it anew")
-        manifest = rejoin(
+        going_on = partial(make_onward, work=work) if asked.encoder is None else rejoin
+        manifest = going_on(
             followed,
             sha256,
             lessons,
             first=first,
             scores=kept["harms"],
-            present=asked.encoder,
+            present=present,
             roots=asked.roots,
             out=folder,
             tell=tell,
@@ -161,7 +170,14 @@ def _cascaded(asked: Asked, recipe: Path, tell: Tell) -> None:
         _print(manifest.scores, manifest.name, folder)
         return
     manifest = make_cascade(
-        followed, sha256, lessons, first, roots=asked.roots, work=work, out=folder, tell=tell
+        followed,
+        sha256,
+        lessons,
+        first,
+        roots=asked.roots,
+        work=work,
+        out=folder,
+        tell=tell,
     )
     _print(manifest.scores, manifest.name, folder)
 

@@ -11,9 +11,7 @@ Neighbours: `pretrain` and `multitask` train; `making` made the first stage; `ca
 written here.
 """
 
-import hashlib
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +22,15 @@ import numpy.typing as npt
 import torch
 
 from learning import cascade
-from learning.bundle import load_bundle
-from learning.cascade import CascadeBundle, joint
 from learning.characters import Alphabet
-from learning.encoder_onnx import CharacterEncoder, open_encoder
 from learning.features import FloatArray
 from learning.heads import eased
 from learning.linear import LinearBundle, hashing_of
-from learning.manifest import MANIFEST, CascadeManifest, FirstStage, our_labels, read_manifest
+from learning.manifest import CascadeManifest, read_manifest
 from learning.manifest import Source as SourceRecord
+from learning.training.finishing import Joined, finished, first_stage
 from learning.training.fitting import fit_classes, fit_heads, space_of
-from learning.training.fusing import fused
-from learning.training.joining import Unseen, held_down, joint_harms, joint_reads, judged, together
+from learning.training.joining import Unseen, joint_harms, joint_reads, together
 from learning.training.making import copies_of, harm_space, simplified_table
 from learning.training.multitask import (
     Disguise,
@@ -61,9 +56,7 @@ from learning.training.sources import (
     draw,
     read_lessons,
     read_stream,
-    read_texts,
 )
-from learning.training.writing import write_cascade
 
 Tell = Callable[[str], None]
 
@@ -120,68 +113,53 @@ def make_cascade(
     work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(2)
     network, letters, streams = _pretrained(recipe, roots, work, tell)
-    harmful = read_lessons(lessons.harms.sources, HARMS, roots, lessons.seed)
-    reading = {
-        "need": read_lessons(lessons.need.sources, ("need",), roots, lessons.seed),
-        "domain": read_lessons(lessons.domain.sources, DOMAINS, roots, lessons.seed),
-        "tone": read_lessons(lessons.tone.sources, TONES, roots, lessons.seed),
-    }
-    tasks = _tasks(recipe, harmful, reading)
-    again = {
-        text
-        for text, value in zip(harmful.texts, harmful.values, strict=True)
-        if value in recipe.tuning.readings
-    }
+    harmful, reading = all_lessons(lessons, roots)
+    tasks = tasks_of(recipe, harmful, reading)
+    again = read_again(recipe, harmful)
     tell(f"{len(tasks.texts)} texts teach {cascade.OUTPUTS} outputs")
     groups = _groups(recipe, roots, tasks)
     taught = _taught(recipe, network, letters, tasks, groups, again=again, work=work, tell=tell)
 
-    opened = load_bundle(first)
-    if not isinstance(opened, LinearBundle):
-        raise TypeError("a cascade begins with a linear bundle")
+    opened = first_stage(first)
     found = dict(zip(tasks.texts, taught.unseen, strict=True))
     tell("first stage: scores of texts it did not see")
     linear = kept_scores(work / UNSEEN, first) or _unseen_linear(lessons, opened, harmful, reading, tell)
     heard = np.stack([found[text] for text in harmful.texts])[:, : len(HARMS)]
     unseen = together(
         Unseen(harmful, linear["harms"], heard),
-        _fresh(recipe, opened, taught.reader, letters, roots),
+        own_scores(recipe, opened, taught.reader, letters, roots),
     )
     harms = joint_harms(unseen)
     reads = joint_reads(linear, reading, found)
-    graph = _exported(taught.reader, work, tell)
-    ready = CascadeBundle(
-        name=recipe.name,
-        first=opened,
-        encoder=_opened(graph, letters.alphabet, work),
-        plain=np.full(len(HARMS), -np.inf, dtype=np.float32),
-        trained=np.ones(len(HARMS), dtype=np.float32),
-        harm_heads=joint(harms),
-        read_heads=joint(reads),
-        share=(recipe.share[0], recipe.share[1]),
+    return finished(
+        recipe,
+        recipe_sha256,
+        taught.reader,
+        letters,
+        lessons=lessons,
+        first=first,
+        joined=Joined(harms, reads, unseen),
+        sources=[*streams, *sources_of(lessons, harmful, reading), *calibrating_of(recipe, unseen, harmful)],
+        roots=roots,
+        work=work,
+        out=out,
+        tell=tell,
     )
-    never = read_texts(lessons.harms.protected, roots, lessons.seed)
-    harms = held_down(harms, ready, never, recipe.ceiling, tell)
-    scores, plain = judged(recipe, harms, unseen, tell)
-    said = {
-        "format": 1,
-        "kind": "cascade",
-        "name": recipe.name,
-        "recipe": recipe.name,
-        "recipe_sha256": recipe_sha256,
-        "seed": recipe.seed,
-        "labels": our_labels(),
-        "first": FirstStage(
-            name=opened.name, manifest_sha256=hashlib.sha256((first / MANIFEST).read_bytes()).hexdigest()
-        ),
-        "plain": plain,
-        "share": list(recipe.share),
-        "heads": {"harms": harms, "reads": reads},
-        "sources": [*streams, *_sources(lessons, harmful, reading), *_calibrating(recipe, unseen, harmful)],
-        "scores": scores,
+
+
+def all_lessons(lessons: Recipe, roots: Roots) -> tuple[Lessons, dict[str, Lessons]]:
+    """Return the lessons of the harms, and those of need, domain and tone."""
+    return read_lessons(lessons.harms.sources, HARMS, roots, lessons.seed), {
+        "need": read_lessons(lessons.need.sources, ("need",), roots, lessons.seed),
+        "domain": read_lessons(lessons.domain.sources, DOMAINS, roots, lessons.seed),
+        "tone": read_lessons(lessons.tone.sources, TONES, roots, lessons.seed),
     }
-    arrays = {cascade.NUMBERS: letters.alphabet.numbers, cascade.SOUNDS: letters.alphabet.sounds}
-    return write_cascade(out, said, arrays, {cascade.GRAPH: graph.read_bytes()})
+
+
+def read_again(recipe: CascadeRecipe, harmful: Lessons) -> set[str]:
+    """Return the texts whose value the recipe's readings know."""
+    values = recipe.tuning.readings
+    return {text for text, value in zip(harmful.texts, harmful.values, strict=True) if value in values}
 
 
 def _pretrained(
@@ -251,7 +229,7 @@ def _streamed(streams: Sequence[StreamEntry], roots: Roots, seed: int) -> list[s
     return [line for place in chance.permutation(len(runs)) for line in runs[place]]
 
 
-def _tasks(recipe: CascadeRecipe, harmful: Lessons, reading: dict[str, Lessons]) -> Tasks:
+def tasks_of(recipe: CascadeRecipe, harmful: Lessons, reading: dict[str, Lessons]) -> Tasks:
     """Return every text once, with all that it teaches."""
     order: dict[str, int] = {}
     for lessons in (harmful, *reading.values()):
@@ -326,8 +304,7 @@ def _taught(
     entry = recipe.tuning
     rows = read_alphabet_rows(letters.alphabet, tasks.texts)
     parts = np.array([draw(text, recipe.seed) % entry.parts for text in tasks.texts])
-    known = {character: number for number, character in enumerate(letters.characters)}
-    between = [known[character] for character in PUT_BETWEEN if character in known]
+    between = put_between(letters)
     state = {name: value.clone() for name, value in network.state_dict().items()}
     unseen = np.full((len(rows), cascade.OUTPUTS), np.nan, dtype=np.float32)
 
@@ -403,7 +380,13 @@ def _taught(
     return _Taught(reader.eval(), unseen)
 
 
-def _fresh(
+def put_between(letters: Letters) -> list[int]:
+    """Return the numbers of the characters that a disguise puts between others."""
+    known = {character: number for number, character in enumerate(letters.characters)}
+    return [known[character] for character in PUT_BETWEEN if character in known]
+
+
+def own_scores(
     recipe: CascadeRecipe, first: LinearBundle, reader: Reader, letters: Letters, roots: Roots
 ) -> Unseen:
     """Return what both stages say about the texts that teach nobody and calibrate."""
@@ -460,47 +443,8 @@ def _logits(unseen: FloatArray) -> FloatArray:
     return result
 
 
-def _exported(reader: Reader, work: Path, tell: Tell) -> Path:
-    """Write the graph with weights in eight bits and return where it is."""
-    import onnx  # noqa: PLC0415 - an optional library
-    from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415 - with onnx
-
-    whole, small = work / "whole.onnx", work / cascade.GRAPH
-    rows = torch.ones((2, 24), dtype=torch.int64)
-    with warnings.catch_warnings():
-        # The exporter warns that attention always has three parts, which is so.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            reader.eval(),
-            (rows, torch.zeros_like(rows)),
-            str(whole),
-            input_names=["numbers", "sounds"],
-            output_names=["logits", "vector"],
-            dynamic_axes={
-                "numbers": {0: "rows", 1: "length"},
-                "sounds": {0: "rows", 1: "length"},
-                "logits": {0: "rows"},
-                "vector": {0: "rows"},
-            },
-            opset_version=17,
-            dynamo=False,
-        )
-    graph = onnx.load(str(whole))
-    del graph.graph.value_info[:]
-    onnx.save(graph, str(whole))
-    quantize_dynamic(str(whole), str(small), weight_type=QuantType.QInt8, per_channel=True)
-    onnx.save(fused(onnx.load(str(small)), reader.network.shape), str(small))
-    tell(f"graph: {whole.stat().st_size / 1e6:.1f} MB, in eight bits {small.stat().st_size / 1e6:.1f} MB")
-    return small
-
-
-def _opened(graph: Path, alphabet: Alphabet, work: Path) -> CharacterEncoder:
-    np.save(work / cascade.NUMBERS, alphabet.numbers)
-    np.save(work / cascade.SOUNDS, alphabet.sounds)
-    return open_encoder(graph, work / cascade.NUMBERS, work / cascade.SOUNDS, len(HARMS))
-
-
-def _calibrating(recipe: CascadeRecipe, unseen: Unseen, harmful: Lessons) -> list[SourceRecord]:
+def calibrating_of(recipe: CascadeRecipe, unseen: Unseen, harmful: Lessons) -> list[SourceRecord]:
+    """Return the record of the texts that teach nobody; in `unseen` they stand behind the lessons."""
     origin = unseen.lessons.origin[len(harmful.texts) :]
     return [
         SourceRecord(
@@ -510,7 +454,8 @@ def _calibrating(recipe: CascadeRecipe, unseen: Unseen, harmful: Lessons) -> lis
     ]
 
 
-def _sources(lessons: Recipe, harmful: Lessons, reading: dict[str, Lessons]) -> list[SourceRecord]:
+def sources_of(lessons: Recipe, harmful: Lessons, reading: dict[str, Lessons]) -> list[SourceRecord]:
+    """Return the record of every source of the lessons."""
     result = []
     for entry, part in (
         (lessons.harms, harmful),

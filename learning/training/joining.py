@@ -17,12 +17,17 @@ from learning.cascade import CascadeBundle, joint
 from learning.features import FloatArray
 from learning.manifest import JointEntry
 from learning.measures import auroc, average_precision, calibration_error, f1
+from learning.training.fitting import FEWEST
 from learning.training.multitask import Floats
 from learning.training.outputs import ALONE, GROUPS, HARMS
-from learning.training.recipe import CascadeRecipe
-from learning.training.sources import EXAMPLE, SILENT, Lessons
+from learning.training.recipe import CascadeRecipe, Recipe
+from learning.training.sources import COUNTER_EXAMPLE, EXAMPLE, SILENT, Lessons
+from models.errors import ConfigurationError
 
 Tell = Callable[[str], None]
+
+FIRST_ALONE: Final = JointEntry(linear=1.0, encoder=0.0, offset=0.0, trained=True, most=0.0)
+"""The line of a head that the first stage answers for."""
 
 _EVEN: Final = 0.5
 _CLIP: Final = 1e-6
@@ -105,6 +110,49 @@ def joint_harms(unseen: Unseen) -> list[JointEntry]:
         most = float(np.nanmax(unseen.encoder[:, head]))
         entries.append(JointEntry(linear=a, encoder=b, offset=c, trained=True, most=most))
     return entries
+
+
+def joined_where_enough(unseen: Unseen, tell: Tell) -> list[JointEntry]:
+    """Return a line for each harm; a head with too few texts that neither stage saw is the first stage's."""
+    entries = [
+        entry if _enough(unseen, head) else FIRST_ALONE for head, entry in enumerate(joint_harms(unseen))
+    ]
+    for name, entry in zip(HARMS, entries, strict=True):
+        tell(f"{name}: {entry.linear:.2f} of the first stage, {entry.encoder:.2f} of the encoder")
+    return entries
+
+
+def _enough(unseen: Unseen, head: int) -> bool:
+    """Tell whether a line can be fitted for this head: both sides have texts that calibrate it."""
+    judged = _judging(unseen.lessons, head) & ~np.isnan(unseen.encoder[:, head])
+    says = unseen.lessons.says[judged, head]
+    return min(int(np.sum(says == EXAMPLE)), int(np.sum(says == COUNTER_EXAMPLE))) >= FEWEST
+
+
+def fresh_sources(recipe: CascadeRecipe, lessons: Recipe) -> list[bool]:
+    """Return which sources of the lessons came after the encoder.
+
+    Raises
+    ------
+    ConfigurationError
+        If the lessons lack a source that the recipe calls fresh.
+    """
+    fresh = [source.name in recipe.fresh for source in lessons.harms.sources]
+    if sum(fresh) != len(recipe.fresh):
+        raise ConfigurationError(f"the recipe {lessons.name} lacks a source that {recipe.name} calls fresh")
+    return fresh
+
+
+def fresh_texts(recipe: CascadeRecipe, lessons: Recipe, harmful: Lessons) -> set[str]:
+    """Return the texts among `harmful` that came after the encoder.
+
+    Raises
+    ------
+    ConfigurationError
+        As `fresh_sources`.
+    """
+    fresh = np.array(fresh_sources(recipe, lessons), dtype=bool)
+    return {text for text, origin in zip(harmful.texts, harmful.origin, strict=True) if fresh[origin]}
 
 
 def joint_reads(

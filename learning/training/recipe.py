@@ -218,6 +218,9 @@ class TuningEntry(_Part):
     again
         How the one that ships is taught once more, above all the texts that `readings` knows; not at all
         where it is missing.
+    onward
+        How an encoder that is there goes on with new lessons (`onward`); nothing of the above but `parts`
+        and `readings` is asked then.
     """
 
     parts: int
@@ -232,6 +235,7 @@ class TuningEntry(_Part):
     pairs: str
     pairs_field: str
     again: RevisionEntry | None = None
+    onward: RevisionEntry | None = None
 
 
 class CascadeRecipe(_Part):
@@ -241,7 +245,8 @@ class CascadeRecipe(_Part):
     of what both stages find together that the first alone may settle wrongly; `ceiling` bounds every
     head on the protected suite, as in `HeadsEntry`; `share` is the length of each stage's vector;
     `calibrating` are texts that teach neither stage and help to join them. `fresh` names the sources among
-    the lessons that came after the encoder: with it kept, they join the stages (`rejoining`).
+    the lessons that came after the encoder: where it is kept or goes on, they join the stages (`rejoining`,
+    `onward`).
     """
 
     kind: Literal["cascade"]

@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -21,20 +20,23 @@ from learning.bundle import load_bundle
 from learning.cascade import CascadeBundle, joint
 from learning.features import FloatArray
 from learning.linear import LinearBundle
-from learning.manifest import MANIFEST, CascadeManifest, FirstStage, JointEntry, read_manifest
+from learning.manifest import MANIFEST, CascadeManifest, FirstStage, read_manifest
 from learning.manifest import Source as SourceRecord
-from learning.training.fitting import FEWEST
-from learning.training.joining import Unseen, held_down, joint_harms, judged, together
+from learning.training.joining import (
+    Unseen,
+    fresh_sources,
+    held_down,
+    joined_where_enough,
+    judged,
+    together,
+)
 from learning.training.outputs import HARMS
 from learning.training.recipe import CascadeRecipe, Recipe
-from learning.training.sources import COUNTER_EXAMPLE, EXAMPLE, Lessons, Roots, read_lessons, read_texts
+from learning.training.sources import Lessons, Roots, read_lessons, read_texts
 from learning.training.writing import write_cascade
 from models.errors import ConfigurationError
 
 Tell = Callable[[str], None]
-
-ALONE: Final = JointEntry(linear=1.0, encoder=0.0, offset=0.0, trained=True, most=0.0)
-"""The line of a head that the first stage answers for."""
 
 
 def rejoin(
@@ -71,9 +73,7 @@ def rejoin(
     if not isinstance(opened, LinearBundle):
         raise ConfigurationError(f"the bundle {first.name} is not linear")
     harmful = read_lessons(lessons.harms.sources, HARMS, roots, lessons.seed)
-    fresh = [source.name in recipe.fresh for source in lessons.harms.sources]
-    if sum(fresh) != len(recipe.fresh):
-        raise ConfigurationError(f"the recipe {lessons.name} lacks a source that {recipe.name} calls fresh")
+    fresh = fresh_sources(recipe, lessons)
     if len(scores) != len(harmful.texts):
         raise ConfigurationError(f"the texts of {lessons.name} have changed since its bundle was made")
     at = np.flatnonzero(np.array(fresh, dtype=bool)[harmful.origin])
@@ -83,11 +83,7 @@ def rejoin(
         _heard(bundle, among(harmful, at), scores[at]),
         _heard(bundle, own, opened.harm_heads.logits(own.texts)),
     )
-    entries = [
-        entry if enough(unseen.lessons, head) else ALONE for head, entry in enumerate(joint_harms(unseen))
-    ]
-    for name, entry in zip(HARMS, entries, strict=True):
-        tell(f"{name}: {entry.linear:.2f} of the first stage, {entry.encoder:.2f} of the encoder")
+    entries = joined_where_enough(unseen, tell)
     ready = replace(
         bundle,
         name=recipe.name,
@@ -136,12 +132,6 @@ def among(lessons: Lessons, places: np.ndarray[tuple[int], np.dtype[np.int64]]) 
         origin=lessons.origin[places],
         values=[lessons.values[place] for place in places],
     )
-
-
-def enough(lessons: Lessons, head: int) -> bool:
-    """Tell whether a line can be fitted for this head: both sides have texts that calibrate it."""
-    says = lessons.says[lessons.calibrates[:, head] > 0.0, head]
-    return min(int(np.sum(says == EXAMPLE)), int(np.sum(says == COUNTER_EXAMPLE))) >= FEWEST
 
 
 def _heard(bundle: CascadeBundle, lessons: Lessons, linear: FloatArray) -> Unseen:

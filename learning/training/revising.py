@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from learning.characters import Numbers
-from learning.training.multitask import Disguise, Pace, Tasks, answers, teach
+from learning.training.multitask import Disguise, Floats, Pace, Tasks, answers, teach
 from learning.training.network import Reader
 from learning.training.recipe import RevisionEntry
 
@@ -36,6 +36,8 @@ def revise(
     disguise: Disguise,
     seed: int,
     tell: Tell,
+    newer: npt.NDArray[np.bool_] | None = None,
+    taught: Floats | None = None,
 ) -> Reader:
     """Teach `reader` in place and return it.
 
@@ -44,17 +46,24 @@ def revise(
     read
         Shape (n,): the texts whose output `head` is taught anew; for every other text and output the
         network's own earlier answers teach beside the labels.
+    newer
+        Shape (n,): the texts that the network has not seen; it learns every output of theirs.
+    taught
+        Shape (n, outputs): logits of a network that did not see these texts, to be taught beside the labels;
+        NaN where there is none.
     """
     chance = np.random.default_rng(seed)
-    others = np.flatnonzero(~read)
+    unknown = np.zeros_like(read) if newer is None else newer
+    others = np.flatnonzero(~read & ~unknown)
     kept = chance.permutation(others)[: round(entry.others * len(others))]
-    places = np.concatenate([np.flatnonzero(read), np.sort(kept)])
+    places = np.concatenate([np.flatnonzero(read | unknown), np.sort(kept)])
     mine = [rows[place] for place in places]
     soft, _ = answers(reader, mine)
     soft[read[places], head] = np.nan
+    soft[unknown[places]] = np.nan if taught is None else taught[places][unknown[places]]
     weight = tasks.weight[places].copy()
     weight[read[places], head] *= entry.weight
-    tell(f"{int(read.sum())} texts taught anew, {len(kept)} others beside them")
+    tell(f"{len(places) - len(kept)} texts taught anew, {len(kept)} others beside them")
     part = Tasks(
         [tasks.texts[place] for place in places],
         tasks.wanted[places],

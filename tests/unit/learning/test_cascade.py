@@ -1,5 +1,6 @@
 """A tiny cascade, made from invented texts from beginning to end: it learns, and it keeps its contract."""
 
+import gzip
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +15,12 @@ from learning.manifest import MANIFEST
 from learning.training.encoding import UNSEEN, kept_scores, make_cascade
 from learning.training.fusing import fused
 from learning.training.making import make_bundle
+from learning.training.multitask import answers, read_alphabet_rows
 from learning.training.network import Shape
+from learning.training.onward import make_onward
 from learning.training.recipe import read_cascade_recipe, read_recipe
 from learning.training.rejoining import rejoin
+from learning.training.resuming import resumed_letters, resumed_reader
 from learning.training.sources import Roots
 from models.errors import ConfigurationError
 from models.vocabulary import Category
@@ -55,6 +59,15 @@ pairs = "needs.jsonl"
 pairs_field = "domain"
 [tuning.readings]
 """
+NEW_HARM = '{{"text": "情情情的事{}", "category": "spam"}}\n'
+GOES_ON = """[tuning.onward]
+epochs = 16
+minutes = 0
+others = 0.5
+weight = 1.0
+pace = 8e-3
+soft = 0.3
+[tuning.readings]"""
 # Torch warns about its own parts while it is imported and while it writes a graph.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
@@ -136,6 +149,51 @@ def test_a_new_first_stage_is_joined_to_the_encoder_that_is_there(made: Made, tm
     ).read_bytes()
     assert harms[0, SPAM] > 0.5 > harms[1, SPAM]
     assert bundle.harms(["吉他社招新，加微信报名"]).max() <= recipe.ceiling + 5e-3
+
+
+def test_weights_come_back_from_the_graph_that_ships(made: Made) -> None:
+    bundle = load_bundle(made.folder)
+    assert isinstance(bundle, CascadeBundle)
+    letters = resumed_letters(made.folder)
+    reader = resumed_reader(made.folder, attention=2)
+
+    for text in ("加微信买课七七", "情情的事零一"):
+        logits, _ = answers(reader, read_alphabet_rows(letters.alphabet, [text]))
+        assert np.allclose(bundle.encoder.read([text])[0], logits, atol=0.05)
+    assert {"的", "事", "情"} <= set(letters.characters)
+
+
+def test_an_encoder_goes_on_with_lessons_that_it_had_not_seen(made: Made, tmp_path: Path) -> None:
+    data = shutil.copytree(next(made.folder.parent.rglob("tiny.toml")).parent, tmp_path / "data")
+    with gzip.open(data / "harms.jsonl.gz", "at", encoding="utf-8") as harms:
+        harms.writelines(NEW_HARM.format(place) for place in range(60))
+    (data / "cascade.toml").write_text(RECIPE.replace("[tuning.readings]", GOES_ON))
+    recipe, sha256 = read_cascade_recipe(str(data / "cascade.toml"))
+    lessons, lessons_sha256 = read_recipe(str(data / "tiny.toml"))
+    roots = Roots(data=data, corpus=data, texts=data)
+    first, work = tmp_path / "tiny", tmp_path / "work"
+    make_bundle(lessons, lessons_sha256, roots, first, lambda _: None, kept=work / UNSEEN)
+    scores = kept_scores(work / UNSEEN, first)
+    assert scores is not None
+    make_onward(
+        recipe.model_copy(update={"fresh": ["tiny harms"]}),
+        sha256,
+        lessons,
+        first=first,
+        scores=scores["harms"],
+        present=made.folder,
+        roots=roots,
+        work=work,
+        out=tmp_path / "tiny-onward",
+        tell=lambda _: None,
+    )
+    before, after = load_bundle(made.folder), load_bundle(tmp_path / "tiny-onward")
+    assert isinstance(before, CascadeBundle)
+    assert isinstance(after, CascadeBundle)
+    new, old = "情情情的事", "加微信买课七七"
+
+    assert after.encoder.read([new])[0][0, SPAM] > before.encoder.read([new])[0][0, SPAM] + 0.5
+    assert after.harms([old])[0, SPAM] > 0.5 > after.harms(["图书馆七七点关门吗"])[0, SPAM]
 
 
 def test_lessons_that_changed_since_their_scores_were_kept_are_refused(made: Made, tmp_path: Path) -> None:
