@@ -95,8 +95,8 @@ def signed_in(
     key = bearer(request)
     cookie = request.cookies.get(sessions.cookie_name(service.settings))
     if key is not None:
-        with service.database.reading() as session:
-            principal = sessions.principal_of_key(session, key)
+        with service.database.looking() as connection:
+            principal = sessions.principal_of_key(connection, key)
         if sessions.key_use_is_due(key, now):
             sessions.note_key_use(service.database, key, now)
         request.state.principal = principal

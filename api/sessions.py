@@ -27,7 +27,8 @@ import sqlalchemy as sa
 import structlog
 from itsdangerous import BadSignature
 from sqlalchemy import bindparam
-from sqlmodel import Session, col, delete, select
+from sqlalchemy.engine import Connection
+from sqlmodel import Session, SQLModel, col, delete, select
 from starlette.responses import Response
 
 from api import passwords, second_factor
@@ -39,6 +40,7 @@ from models import audit
 from models.account import Account, ApiKey, Grant, Identity, SignIn, SignInAttempt, SpentState
 from models.database import Database
 from models.errors import Conflict, NotAuthenticated, NotFound, NotPermitted, TooManyRequests
+from models.prepared import Prepared
 from models.vocabulary import KeyScope
 
 log = structlog.get_logger("sign_in")
@@ -482,9 +484,15 @@ def key_hash(key: str) -> str:
 
 
 _BY_HASH = select(ApiKey).where(col(ApiKey.key_hash) == bindparam("key_hash"))
+_KEYS = SQLModel.metadata.tables["apikey"]
+_HOLDER: Final = Prepared(
+    sa.select(
+        _KEYS.c.id, _KEYS.c.name, _KEYS.c.source, _KEYS.c.organisation, _KEYS.c.scopes, _KEYS.c.revoked_at
+    ).where(_KEYS.c.key_hash == bindparam("key_hash", type_=_KEYS.c.key_hash.type))
+)
 
 
-def principal_of_key(session: Session, key: str) -> Principal:
+def principal_of_key(connection: Connection, key: str) -> Principal:
     """Return which source a key speaks for.
 
     Raises
@@ -492,11 +500,12 @@ def principal_of_key(session: Session, key: str) -> Principal:
     NotAuthenticated
         If the key is unknown or revoked.
     """
-    row = session.exec(_BY_HASH, params={"key_hash": key_hash(key)}).one_or_none()
-    if row is None or row.revoked_at is not None:
+    found = _HOLDER.rows(connection, {"key_hash": key_hash(key)})
+    if not found or found[0][-1] is not None:
         raise NotAuthenticated("the key is unknown or revoked", code="wrong_key")
-    permitted = permissions_of_scopes(KeyScope(scope) for scope in row.scopes)
-    return Principal(id=row.id, name=row.name, permissions={row.organisation: permitted}, source=row.source)
+    identifier, name, source, organisation, scopes, _ = found[0]
+    permitted = permissions_of_scopes(KeyScope(scope) for scope in scopes)
+    return Principal(id=identifier, name=name, permissions={organisation: permitted}, source=source)
 
 
 _NOTED: dict[str, datetime] = {}

@@ -183,6 +183,12 @@ class Database:
             yield session
 
     @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Yield a connection for prepared questions (`prepared`), each of which sees the newest state."""
+        with self.readers.connect() as connection:
+            yield connection
+
+    @contextmanager
     def alone(self, work: str) -> Iterator[bool]:
         """Yield whether this is the only one at `work`, among all processes on this database.
 

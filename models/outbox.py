@@ -16,11 +16,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from models import notice
 from models.base import Record, body, document, moment, word
 from models.organisation import ancestors, place_in_tree
+from models.prepared import Prepared
 from models.vocabulary import ChannelKind, MessageState, Signing, Topic
 
 GROUP: Final = "group:"
@@ -107,8 +108,23 @@ def _listening(endpoints: list[WebhookEndpoint], topic: Topic) -> list[WebhookEn
     return [one for one in endpoints if topic.value in one.topics or (everything and not one.topics)]
 
 
+_ENDPOINTS: Final = SQLModel.metadata.tables["webhookendpoint"]
+_ANY_ENDPOINT: Final = Prepared(
+    sa.select(_ENDPOINTS.c.id)
+    .where(
+        _ENDPOINTS.c.source == sa.bindparam("source", type_=_ENDPOINTS.c.source.type),
+        _ENDPOINTS.c.disabled_at.is_(None),
+    )
+    .limit(1)
+)
+
+
 def endpoints_of(session: Session, source: str) -> Sequence[WebhookEndpoint]:
     """Return the live endpoints of a platform."""
+    # Asked of every batch with a post that is held; most platforms have none, and ask instead of waiting.
+    session.flush()
+    if not _ANY_ENDPOINT.rows(session.connection(), {"source": source}):
+        return ()
     return session.exec(
         select(WebhookEndpoint).where(
             col(WebhookEndpoint.source) == source, col(WebhookEndpoint.disabled_at).is_(None)

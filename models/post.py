@@ -5,6 +5,7 @@ at it: passages are offsets, examples are references, messages carry identifiers
 reaches every copy by emptying that column.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +43,22 @@ class Post(Record, table=True):
     received_at: datetime = moment(index=True)
     read_revision: int = 0
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewPost:
+    """A row of `Post` as it was just written, with what follows from a first verdict.
+
+    It is whole and nothing about it changes any more, so it needs no watching by a session.
+    """
+
+    id: str
+    source: str
+    external_id: str
+    revision: int
+    organisation: str
+    state: PostState
+    category: Category | None
 
 
 class PostRevision(Record, table=True):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
-from sqlmodel import Session
+from sqlalchemy.engine import Connection
 
 from models.database import Database
 from models.errors import TingjianError, Unavailable
@@ -33,7 +33,7 @@ LARGEST: Final = 100
 class Introduction(Protocol):
     """Who sends a post, to be looked up with the others of its group. Equal ones are looked up once."""
 
-    def __call__(self, session: Session) -> Caller:
+    def __call__(self, connection: Connection) -> Caller:
         """Return the caller, or raise an error of the tree."""
 
     def __hash__(self) -> int:
@@ -169,10 +169,10 @@ class GroupCommit:
             else:
                 unknown.append(who)
         if unknown:
-            with self._database.reading() as session:
+            with self._database.looking() as connection:
                 for introduction in unknown:
                     try:
-                        found[introduction] = introduction(session)
+                        found[introduction] = introduction(connection)
                     except TingjianError as error:
                         found[introduction] = error
         return found

@@ -13,7 +13,7 @@ is the way out.
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, SQLModel, col, select
 
 from models.base import new_id
@@ -37,7 +37,8 @@ from models.errors import (
     TingjianError,
 )
 from models.organisation import reaches
-from models.post import Post, PostRevision
+from models.post import NewPost, Post, PostRevision
+from models.prepared import Listed, Prepared, PreparedList
 from models.screening import Screening
 from models.vocabulary import Category, PostState, Verdict
 from moderation import sightings
@@ -145,7 +146,7 @@ class _Item:
     def refuse(self, problem: TingjianError) -> None:
         self.taken.problem = problem
 
-    def answer(self, post: Post, screening: Screening | Recorded, *, created: bool) -> None:
+    def answer(self, post: Post | NewPost, screening: Screening | Recorded, *, created: bool) -> None:
         self.taken.created = created
         self.taken.answer = answer(post, screening)
 
@@ -182,9 +183,9 @@ def take(
                     author_hash(keys, draft.source, draft.author),
                 )
             )
-    with database.reading() as session:
-        items = _permitted(session, items, caller)
-        known = _known(session, items, caller.source)
+    with database.looking() as connection:
+        items = _permitted(connection, items, caller)
+        known = _known(connection, items, caller.source)
     if items:
         _screen(database, screener, items, known, keys=keys, now=now)
         for begin in range(0, len(items), AT_ONCE):
@@ -199,18 +200,24 @@ _POSTS: Final = SQLModel.metadata.tables["post"]
 _REVISIONS: Final = SQLModel.metadata.tables["postrevision"]
 _PLACES: Final = SQLModel.metadata.tables["organisation"]
 
-# Made once: building a statement costs more than a small database takes to answer it.
-_PLACES_NAMED: Final = sa.select(_PLACES.c.path).where(
-    _PLACES.c.path.in_(sa.bindparam("named", expanding=True))
-)
-_ON_RECORD: Final = (
-    sa.select(_POSTS.c.external_id, _REVISIONS.c.revision)
-    .join(_REVISIONS, _REVISIONS.c.post_id == _POSTS.c.id)
-    .where(
-        _POSTS.c.source == sa.bindparam("source"),
-        _POSTS.c.external_id.in_(sa.bindparam("named", expanding=True)),
+
+def _places_named(named: Listed) -> sa.Executable:
+    return sa.select(_PLACES.c.path).where(_PLACES.c.path.in_(named))
+
+
+def _on_record(named: Listed) -> sa.Executable:
+    return (
+        sa.select(_POSTS.c.external_id, _REVISIONS.c.revision)
+        .join(_REVISIONS, _REVISIONS.c.post_id == _POSTS.c.id)
+        .where(
+            _POSTS.c.source == sa.bindparam("source", type_=_POSTS.c.source.type),
+            _POSTS.c.external_id.in_(named),
+        )
     )
-)
+
+
+_PLACES_NAMED: Final = PreparedList(_places_named, _PLACES.c.path.type)
+_ON_RECORD: Final = PreparedList(_on_record, _POSTS.c.external_id.type)
 _LOCKED: Final = (
     select(Post)
     .where(
@@ -221,19 +228,18 @@ _LOCKED: Final = (
     .with_for_update()
     .execution_options(populate_existing=True)
 )
-_INSERT_REVISIONS: Final = sa.insert(_REVISIONS)
-_INSERT: Final = {
-    dialect: insert(_POSTS)
-    .on_conflict_do_nothing(index_elements=["source", "external_id"])
-    .returning(_POSTS.c.id)
-    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-}
+_INSERT_REVISIONS: Final = Prepared(sa.insert(_REVISIONS))
+_ALONE: Final = ["source", "external_id"]
+_INSERT_ONE_BY_ONE: Final = Prepared(sqlite.insert(_POSTS).on_conflict_do_nothing(index_elements=_ALONE))
+_INSERT_TOGETHER: Final = (
+    postgresql.insert(_POSTS).on_conflict_do_nothing(index_elements=_ALONE).returning(_POSTS.c.id)
+)
 
 
-def _permitted(session: Session, items: Sequence[_Item], caller: Caller) -> list[_Item]:
+def _permitted(connection: Connection, items: Sequence[_Item], caller: Caller) -> list[_Item]:
     """Refuse what names another source or place than the caller's, or a place that is not in the tree."""
     named = {item.draft.organisation for item in items}
-    existing = set(session.connection().execute(_PLACES_NAMED, {"named": list(named)}).scalars())
+    existing = {path for (path,) in _PLACES_NAMED.rows(connection, list(named))}
     permitted = []
     for item in items:
         path = item.draft.organisation
@@ -254,12 +260,10 @@ def _permitted(session: Session, items: Sequence[_Item], caller: Caller) -> list
     return permitted
 
 
-def _known(session: Session, items: Sequence[_Item], source: str) -> set[tuple[str, int]]:
+def _known(connection: Connection, items: Sequence[_Item], source: str) -> set[tuple[str, int]]:
     """Return the revisions on record of the posts that the items are about."""
     named = list({item.draft.external_id for item in items})
-    if not named:
-        return set()
-    found = session.connection().execute(_ON_RECORD, {"source": source, "named": named})
+    found = _ON_RECORD.rows(connection, named, {"source": source})
     return {(external_id, revision) for external_id, revision in found}
 
 
@@ -349,16 +353,17 @@ def _take_each(
     old = session.exec(_LOCKED, params={"source": caller.source, "named": others}).all() if others else ()
     stored = _stored(session, {post.id for post in old})
     entries: list[Screened] = []
-    for post in sorted([*inserted.values(), *old], key=lambda post: post.external_id):
+    posts: list[Post | NewPost] = [*inserted.values(), *old]
+    for post in sorted(posts, key=lambda post: post.external_id):
         item = items[post.external_id]
-        if post.external_id in inserted:
-            entries.append(Screened(post, _outcome(screener, item), fresh=True))
+        if isinstance(post, NewPost):
+            entries.append(Screened(post, _outcome(screener, item)))
         elif _is_edit(item, post, stored, caller):
             _apply(post, item.draft)
             entries.append(Screened(post, _outcome(screener, item)))
     if entries:
-        session.connection().execute(
-            _INSERT_REVISIONS,
+        _INSERT_REVISIONS.write(
+            session.connection(),
             [
                 {
                     "id": new_id(),
@@ -386,7 +391,9 @@ def _outcome(screener: Screener, item: _Item) -> Outcome:
     return item.outcome
 
 
-def _insert_missing(session: Session, items: dict[str, _Item], source: str, now: datetime) -> dict[str, Post]:
+def _insert_missing(
+    session: Session, items: dict[str, _Item], source: str, now: datetime
+) -> dict[str, NewPost]:
     """Insert a row for every post that has none; return the posts that are new by that.
 
     Whoever loses a race gets nothing back, and finds the other's row instead. The rows go in the
@@ -420,14 +427,29 @@ def _insert_missing(session: Session, items: dict[str, _Item], source: str, now:
         )
     if not rows:
         return {}
-    connection = session.connection()
-    written = set(connection.execute(_INSERT[connection.dialect.name], rows).scalars())
-    posts = {row["external_id"]: Post(**row) for row in rows if row["id"] in written}
-    for post in posts.values():
-        # The row is there as it stands here, and needs no reading back.
-        make_transient_to_detached(post)
-    session.add_all(posts.values())
-    return posts
+    written = _inserted(session.connection(), rows)
+    return {
+        row["external_id"]: NewPost(
+            id=row["id"],
+            source=source,
+            external_id=row["external_id"],
+            revision=row["revision"],
+            organisation=row["organisation"],
+            state=row["state"],
+            category=row["category"],
+        )
+        for row in rows
+        if row["id"] in written
+    }
+
+
+def _inserted(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Insert posts; return the ids of those that were not there."""
+    if connection.dialect.name == "sqlite":
+        told = _INSERT_ONE_BY_ONE.written(connection, rows)
+        return {row["id"] for row, is_new in zip(rows, told, strict=True) if is_new}
+    # A server is asked once and not for each row.
+    return set(connection.execute(_INSERT_TOGETHER, rows).scalars())
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,7 +521,7 @@ def _apply(post: Post, draft: Draft) -> None:
     post.version += 1
 
 
-def answer(post: Post, screening: Screening | Recorded) -> Answer:
+def answer(post: Post | NewPost, screening: Screening | Recorded) -> Answer:
     """Return what the platform is told about one screening of `post`."""
     return Answer(
         id=post.id,

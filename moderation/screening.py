@@ -31,7 +31,8 @@ from models.database import Database
 from models.demand import Demand, DemandMember
 from models.event import ReportExample
 from models.outbox import WebhookEndpoint, endpoints_of, tell_platform
-from models.post import Post, PostRevision
+from models.post import NewPost, Post, PostRevision
+from models.prepared import Prepared
 from models.review import Decision, ReviewTask, Statement
 from models.screening import Screening
 from models.vocabulary import (
@@ -87,11 +88,15 @@ RULE_NAME: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """One outcome about the current revision of one post. `fresh`: the post has no history yet."""
+    """One outcome about the current revision of one post. A new post has no history yet."""
 
-    post: Post
+    post: Post | NewPost
     outcome: Outcome
-    fresh: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the post was just written, with the state that its outcome gives it."""
+        return isinstance(self.post, NewPost)
 
 
 def reason_document(reason: Reason) -> dict[str, Any]:
@@ -128,12 +133,20 @@ class Recorded:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+_Change = tuple[Screened, Recorded, PostState | None]
+"""What was said about a post, its record, and the state before; None for a new post."""
+
+
 def record(session: Session, post: Post, outcome: Outcome, *, now: datetime) -> Recorded:
     """Put one outcome about the current revision of `post` on record; see `record_many`."""
     return record_many(session, [Screened(post, outcome)], now=now)[0]
 
 
-_INSERT: Final = sa.insert(SQLModel.metadata.tables["screening"])
+_INSERT: Final = Prepared(sa.insert(SQLModel.metadata.tables["screening"]))
+_INSERT_TASKS: Final = Prepared(sa.insert(SQLModel.metadata.tables["reviewtask"]))
+_NEW_TASK: Final = {
+    name: field.default for name, field in ReviewTask.model_fields.items() if not field.is_required()
+}
 
 
 def record_many(session: Session, entries: Sequence[Screened], *, now: datetime) -> list[Recorded]:
@@ -146,35 +159,28 @@ def record_many(session: Session, entries: Sequence[Screened], *, now: datetime)
         return []
     known = _history(session, [entry.post.id for entry in entries if not entry.fresh])
     recorded: list[Recorded] = []
-    changed: dict[str, tuple[Screened, PostState | None]] = {}
+    changed: list[_Change] = []
     notes: list[Note] = []
     for entry in entries:
         post, outcome = entry.post, _bounded(entry, known)
         sequence = known.sequences.get((post.id, post.revision), 0) + 1
-        before = None if entry.fresh else (post.state, post.category)
+        recorded.append(_recorded(post, outcome, sequence, now))
+        if isinstance(post, NewPost):
+            if outcome.verdict is not Verdict.PUBLISH:
+                changed.append((entry, recorded[-1], None))
+            continue
+        before = post.state, post.category
         post.state = STATE_OF[outcome.verdict]
         post.category = outcome.category if outcome.verdict is not Verdict.PUBLISH else None
-        recorded.append(_recorded(post, outcome, sequence, now))
-        if before is not None and before[0] is not post.state:
+        if before[0] is not post.state:
             notes.append(_note(post, recorded[-1], before[0]))
-        follows = not entry.fresh or outcome.verdict is not Verdict.PUBLISH
-        if follows and (sequence == 1 or before != (post.state, post.category)):
-            changed[recorded[-1].id] = entry, before[0] if before else None
+        if sequence == 1 or before != (post.state, post.category):
+            changed.append((entry, recorded[-1], before[0]))
     session.flush()
-    session.connection().execute(_INSERT, [screening.row() for screening in recorded])
+    _INSERT.write(session.connection(), [screening.row() for screening in recorded])
     tallies.note(session, entries, now=now)
-    if not changed:
-        return recorded
-    platforms: dict[str, Sequence[WebhookEndpoint]] = {}
-    for screening in session.exec(
-        select(Screening).where(col(Screening.id).in_(changed)).order_by(col(Screening.id))
-    ).all():
-        entry, state = changed[screening.id]
-        source = entry.post.source
-        if source not in platforms:
-            platforms[source] = endpoints_of(session, source)
-        _follow(session, entry, screening, known, before=state, now=now, listeners=platforms[source])
-    session.flush()
+    if changed:
+        _follow_each(session, changed, known, now=now)
     if notes:
         audit.record_all(session, now, notes)
     return recorded
@@ -196,7 +202,7 @@ def _note(post: Post, screening: Recorded, before: PostState) -> Note:
     )
 
 
-def _recorded(post: Post, outcome: Outcome, sequence: int, now: datetime) -> Recorded:
+def _recorded(post: Post | NewPost, outcome: Outcome, sequence: int, now: datetime) -> Recorded:
     return Recorded(
         id=new_id(),
         post_id=post.id,
@@ -328,28 +334,42 @@ def _because(outcome: Outcome, verdict: Verdict, category: Category | None, rule
     return replace(outcome, verdict=verdict, category=category, reasons=(*outcome.reasons, reason))
 
 
+def _follow_each(session: Session, changed: Sequence[_Change], known: _History, *, now: datetime) -> None:
+    """Do what follows from verdicts that changed something."""
+    platforms: dict[str, Sequence[WebhookEndpoint]] = {}
+    tasks: list[dict[str, Any]] = []
+    for entry, screening, state in changed:
+        source = entry.post.source
+        if source not in platforms:
+            platforms[source] = endpoints_of(session, source)
+        _follow(session, entry, screening, known, before=state, now=now, listeners=platforms[source])
+        if screening.verdict in {Verdict.HOLD, Verdict.REFER}:
+            tasks.append(open_task(entry.post, screening, now))
+    session.flush()
+    if tasks:
+        _INSERT_TASKS.write(session.connection(), tasks)
+
+
 def _follow(
     session: Session,
     entry: Screened,
-    screening: Screening,
+    screening: Recorded,
     known: _History,
     *,
     before: PostState | None,
     now: datetime,
     listeners: Sequence[WebhookEndpoint],
 ) -> None:
-    """Open or close the place in the queue, the statement and the message that follow from a verdict."""
+    """Close the place in the queue; make the statement and the message that follow from a verdict."""
     post, verdict = entry.post, screening.verdict
     task = known.open_tasks.get(post.id)
     if task is not None:
         close(task, TaskState.WITHDRAWN, now)
     statement = None
-    if not entry.fresh:
+    if isinstance(post, Post):
         ended = statements.HELD if verdict is Verdict.REMOVE else None
         statements.withdraw(session, post, now=now, restriction=ended)
-    if verdict in {Verdict.HOLD, Verdict.REFER}:
-        session.add(open_task(post, screening, now))
-    elif verdict is Verdict.REMOVE and screening.category is not None:
+    if verdict is Verdict.REMOVE and screening.category is not None:
         statement = _standing_or_new(session, post, screening, screening.category, now)
     if verdict is not Verdict.PUBLISH or before not in {None, PostState.PUBLISHED}:
         tell_platform(
@@ -365,18 +385,20 @@ def _follow(
 
 
 def _standing_or_new(
-    session: Session, post: Post, screening: Screening, category: Category, now: datetime
+    session: Session, post: Post | NewPost, screening: Recorded, category: Category, now: datetime
 ) -> Statement:
     """Return the statement that already stands about this revision, or a new one."""
-    standing = session.exec(
-        select(Statement).where(
-            col(Statement.post_id) == post.id,
-            col(Statement.revision) == post.revision,
-            col(Statement.category) == category,
-            col(Statement.restriction) == statements.REMOVED,
-            col(Statement.withdrawn_at).is_(None),
-        )
-    ).first()
+    standing = None
+    if isinstance(post, Post):
+        standing = session.exec(
+            select(Statement).where(
+                col(Statement.post_id) == post.id,
+                col(Statement.revision) == post.revision,
+                col(Statement.category) == category,
+                col(Statement.restriction) == statements.REMOVED,
+                col(Statement.withdrawn_at).is_(None),
+            )
+        ).first()
     return standing or statements.issue(
         session,
         post,
@@ -388,21 +410,22 @@ def _standing_or_new(
     )
 
 
-def open_task(post: Post, screening: Screening, now: datetime) -> ReviewTask:
-    """Return a new place in the queue of the post's organisation."""
+def open_task(post: Post | NewPost, screening: Recorded, now: datetime) -> dict[str, Any]:
+    """Return the row of a new place in the queue of the post's organisation."""
     category = Category.SELF_HARM if screening.verdict is Verdict.REFER else screening.category
     urgency = URGENCY[category] if category else LEAST_URGENT
-    return ReviewTask(
-        post_id=post.id,
-        screening_id=screening.id,
-        organisation=post.organisation,
-        category=category,
-        urgency=urgency,
-        lane=0 if category is Category.SELF_HARM else 2,
-        rule=screening.reasons[0]["rule"][:RULE_NAME] if screening.reasons else None,
-        due_at=now + DUE_AFTER[urgency],
-        created_at=now,
-    )
+    return _NEW_TASK | {
+        "id": new_id(),
+        "post_id": post.id,
+        "screening_id": screening.id,
+        "organisation": post.organisation,
+        "category": category,
+        "urgency": urgency,
+        "lane": 0 if category is Category.SELF_HARM else 2,
+        "rule": screening.reasons[0]["rule"][:RULE_NAME] if screening.reasons else None,
+        "due_at": now + DUE_AFTER[urgency],
+        "created_at": now,
+    }
 
 
 def close(task: ReviewTask, state: TaskState, now: datetime) -> None:
@@ -413,7 +436,7 @@ def close(task: ReviewTask, state: TaskState, now: datetime) -> None:
     task.leased_by = task.leased_until = None
 
 
-def message(post: Post, screening: Screening, *, statement: Statement | None) -> dict[str, Any]:
+def message(post: Post | NewPost, screening: Recorded, *, statement: Statement | None) -> dict[str, Any]:
     """Return what the platform is told about a screening: identifiers and offsets, never a text."""
     return {
         "post": post.id,

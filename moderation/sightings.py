@@ -16,9 +16,11 @@ from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, SQLModel, col
 
 from models.database import Database
+from models.prepared import Listed, Prepared, PreparedList
 from models.sighting import SightingRow
 from moderation.behaviour import LONGEST, Memory, Sighting, author_key, fingerprints, sells
 from moderation.normalise import fold
@@ -57,8 +59,8 @@ def watch(
         Sighting(author_key(arrival.author, salt), copy, arrival.at, sells(view, arrival.outcome.hits))
         for arrival, view, copy in zip(arrivals, folded, fingerprints(folded, salt), strict=True)
     ]
-    with database.reading() as session:
-        memory = remembered(session, posts, salt=salt, now=now)
+    with database.looking() as connection:
+        memory = remembered(connection, posts, salt=salt, now=now)
     watched: dict[int, Watched] = {}
     for place in sorted(range(len(posts)), key=lambda place: posts[place].at):
         post, outcome = posts[place], arrivals[place].outcome
@@ -70,34 +72,39 @@ def watch(
 
 
 _TABLE: Final = SQLModel.metadata.tables["sighting"]
-_INSERT: Final = sa.insert(_TABLE)
-_REMEMBERED: Final = (
-    # Made once: building a statement costs more than a small database takes to answer it.
-    sa.select(
-        _TABLE.c.key,
-        _TABLE.c.post_id,
-        _TABLE.c.author,
-        _TABLE.c.copy_of,
-        _TABLE.c.written_at,
-        _TABLE.c.selling,
-    )
-    .where(
-        _TABLE.c.key.in_(sa.bindparam("keys", expanding=True)),
-        _TABLE.c.expires_at > sa.bindparam("now"),
-        _TABLE.c.written_at > sa.bindparam("begins"),
-    )
-    .order_by(_TABLE.c.written_at, _TABLE.c.post_id)
-)
+_INSERT: Final = Prepared(sa.insert(_TABLE))
 
 
-def remembered(session: Session, posts: Sequence[Sighting], *, salt: bytes, now: datetime) -> Memory:
+def _remembered(keys: Listed) -> sa.Executable:
+    return (
+        sa.select(
+            _TABLE.c.key,
+            _TABLE.c.post_id,
+            _TABLE.c.author,
+            _TABLE.c.copy_of,
+            _TABLE.c.written_at,
+            _TABLE.c.selling,
+        )
+        .where(
+            _TABLE.c.key.in_(keys),
+            _TABLE.c.expires_at > sa.bindparam("now", type_=_TABLE.c.expires_at.type),
+            _TABLE.c.written_at > sa.bindparam("begins", type_=_TABLE.c.written_at.type),
+        )
+        .order_by(_TABLE.c.written_at, _TABLE.c.post_id)
+    )
+
+
+_REMEMBERED: Final = PreparedList(_remembered, _TABLE.c.key.type)
+
+
+def remembered(connection: Connection, posts: Sequence[Sighting], *, salt: bytes, now: datetime) -> Memory:
     """Return what is remembered about the authors and the copies of a batch: one query."""
     empty = Memory(salt)
     keys = {key for post in posts for key in empty.keys(post)}
     if not keys:
         return empty
     begins = min(post.at for post in posts) - LONGEST
-    rows = session.connection().execute(_REMEMBERED, {"keys": list(keys), "now": now, "begins": begins}).all()
+    rows = _REMEMBERED.rows(connection, list(keys), {"now": now, "begins": begins})
     once: dict[str, Sighting] = {}
     seen: defaultdict[int, list[Sighting]] = defaultdict(list)
     for key, post_id, author, copy, at, selling in rows:
@@ -122,7 +129,7 @@ def write(session: Session, posts: Iterable[tuple[str, Sighting]], *, salt: byte
         for key in dict.fromkeys(memory.keys(post))
     ]
     if rows:
-        session.connection().execute(_INSERT, rows)
+        _INSERT.write(session.connection(), rows)
 
 
 def forget_expired(session: Session, now: datetime) -> int:

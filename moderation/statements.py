@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlmodel import Session, col, select
 
@@ -23,7 +23,7 @@ from models import anchor, audit
 from models.audit import Note
 from models.errors import InvalidInput, NotFound
 from models.outbox import WebhookEndpoint, tell_platform
-from models.post import Post, PostRevision
+from models.post import NewPost, Post, PostRevision
 from models.review import Appeal, Decision, Statement
 from models.screening import Screening
 from models.vocabulary import CLAUSES, HARMS, Category, PostState, ReasonSource, Topic
@@ -103,10 +103,26 @@ def passages(reasons: Iterable[dict[str, Any]], category: Category | None) -> li
     return joined
 
 
+class Evidence(Protocol):
+    """What a statement takes from a screening: a record of it, or what has just been written as one."""
+
+    @property
+    def id(self) -> str:
+        """The screening's id."""
+
+    @property
+    def policy(self) -> str:
+        """The policy that decided."""
+
+    @property
+    def reasons(self) -> list[dict[str, Any]]:
+        """What spoke for the verdict."""
+
+
 def issue(
     session: Session,
-    post: Post,
-    screening: Screening,
+    post: Post | NewPost,
+    screening: Evidence,
     *,
     category: Category | None,
     reason: str,
@@ -140,8 +156,8 @@ def issue(
 class Restricted:
     """A post that is restricted, what the machine had said of it, and the decision, if a person made one."""
 
-    post: Post
-    screening: Screening
+    post: Post | NewPost
+    screening: Evidence
     decision: Decision | None
 
 
@@ -228,7 +244,7 @@ def _note(one: Restricted, statement: Statement) -> Note:
     )
 
 
-def _message(post: Post, statement: Statement) -> dict[str, Any]:
+def _message(post: Post | NewPost, statement: Statement) -> dict[str, Any]:
     """Return what the platform is told about a statement."""
     return {
         "post": post.id,

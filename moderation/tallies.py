@@ -22,7 +22,8 @@ from sqlmodel import Session, SQLModel, col, select
 
 from models.base import new_id
 from models.database import Database
-from models.post import Post
+from models.post import NewPost, Post
+from models.prepared import Prepared
 from models.rulebook import RuleTally
 from models.vocabulary import PostState, ReasonSource
 from moderation.pipeline import BANDS, BUNDLE, Outcome
@@ -38,15 +39,15 @@ WINDOW: Final = timedelta(days=30)
 """The time that published counts are of."""
 
 
-_INSERT: Final = sa.insert(SQLModel.metadata.tables["ruletally"])
-"""Made once: it goes with every batch in which a rule spoke."""
+_INSERT: Final = Prepared(sa.insert(SQLModel.metadata.tables["ruletally"]))
+"""It goes with every batch in which a rule spoke."""
 
 
 class Noted(Protocol):
     """A post with its outcome, as `screening` has them."""
 
     @property
-    def post(self) -> Post:
+    def post(self) -> Post | NewPost:
         """The post."""
 
     @property
@@ -82,8 +83,8 @@ def note(session: Session, entries: Iterable[Noted], *, now: datetime) -> None:
                 samples[key].append(entry.post.id)
     if posts:
         day = day_of(now)
-        session.connection().execute(
-            _INSERT,
+        _INSERT.write(
+            session.connection(),
             [
                 {
                     "id": new_id(),

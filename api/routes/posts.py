@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from sqlmodel import Session
+from sqlalchemy.engine import Connection
 from starlette.concurrency import run_in_threadpool
 
 from api import bodies, sessions
@@ -77,8 +77,8 @@ class _KeyHolder:
 
     key: str = field(repr=False)
 
-    def __call__(self, session: Session) -> Caller:
-        return _caller(refuse_unless(principal_of_key(session, self.key), Permission.POSTS_WRITE))
+    def __call__(self, connection: Connection) -> Caller:
+        return _caller(refuse_unless(principal_of_key(connection, self.key), Permission.POSTS_WRITE))
 
 
 async def _sender(request: Request, service: Service, now: datetime) -> Introduction:

@@ -9,7 +9,7 @@ from models.casework import EventPost
 from models.database import Database
 from models.demand import Demand, DemandMember
 from models.event import Event
-from models.post import Post
+from models.post import NewPost, Post
 from models.review import ReviewTask, Statement
 from models.screening import Screening
 from models.vocabulary import (
@@ -24,7 +24,7 @@ from models.vocabulary import (
     Verdict,
 )
 from moderation import leases, review
-from moderation.screening import rescreen
+from moderation.screening import Recorded, open_task, rescreen
 from tests.support import posting
 from tests.support.posting import OFFICER, send
 from tests.support.screeners import SCRIPT, ScriptedScreener
@@ -167,3 +167,26 @@ def test_screening_again_goes_on_where_it_stopped(database: Database, now: datet
         after = done.last
 
     assert rounds == [2, 2, 1]
+
+
+def test_a_place_in_the_queue_has_every_column_and_what_a_record_would_have(now: datetime) -> None:
+    post = NewPost("p", "forum", "1", 1, "gd", PostState.HELD, Category.SCAM)
+    screening = Recorded(
+        "s",
+        "p",
+        1,
+        1,
+        Verdict.HOLD,
+        Category.SCAM,
+        [{"rule": "r" * 200}],
+        {},
+        rulebook="",
+        bundle=None,
+        policy="",
+        screened_at=now,
+    )
+    row = open_task(post, screening, now)
+
+    assert row == ReviewTask(**row).model_dump()
+    assert row.keys() == set(ReviewTask.__table__.columns.keys())  # type: ignore[attr-defined]
+    assert (row["state"], row["version"], row["rule"]) == (TaskState.OPEN, 1, "r" * 120)
