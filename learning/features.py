@@ -136,6 +136,8 @@ class Hashing:
         each order from `LEAST_HEARD` to `heard`.
         """
         codes, lengths = self._codes(texts)
+        if len(texts) == 1:
+            return self._hash_one(codes)
         after = self.orders - 1
         ends = np.cumsum(lengths + 1 + after)
         padded = np.zeros(int(ends[-1]) + after, dtype=np.uint32)
@@ -155,6 +157,33 @@ class Hashing:
             self._fill(buckets, padded, first, range(LEAST_HEARD - 1, self.heard))
         starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]]) * self.grams
         return Hashed(buckets=buckets.ravel(), starts=starts.astype(np.int64))
+
+    def _hash_one(self, codes: Codes) -> Hashed:
+        """Return the n-grams of one text, which come alone as often as not: few steps, the same buckets.
+
+        The places of one text lie side by side, so all of its n-grams are made in one table: a row of
+        characters and one of sounds, then all orders of both.
+        """
+        count = len(codes) + 1
+        signs = np.zeros((2 if self.heard else 1, count + self.orders - 1), dtype=np.uint32)
+        signs[0, 1:count] = codes
+        if self.heard:
+            signs[1, 1:count] = self._heard(codes)
+        signs += np.uint32(1)
+        rolling = signs[:, :count].copy()
+        grams = np.empty((self.grams, count), dtype=np.uint32)
+        grams[0] = rolling[0]
+        for order in range(1, self.orders):
+            rolling *= _MULTIPLIER
+            rolling += signs[:, order : order + count]
+            grams[order] = rolling[0]
+            if LEAST_HEARD - 1 <= order < self.heard:
+                grams[self.orders + order - LEAST_HEARD + 1] = rolling[1]
+        heard = range(LEAST_HEARD - 1, self.heard)
+        salted = [*range(self.orders), *(order + self.orders for order in heard)]
+        mixed = _spread(grams, np.array([_salt(order) for order in salted], dtype=np.uint32)[:, None])
+        mixed >>= np.uint32(32 - self.bits)
+        return Hashed(buckets=mixed.T.astype(np.int64).ravel(), starts=np.zeros(1, dtype=np.int64))
 
     def _fill(self, buckets: Buckets, padded: Codes, first: npt.NDArray[np.intp], orders: range) -> None:
         """Write the n-grams that begin at the places `first` into their columns, orders counted from 0."""
@@ -180,7 +209,9 @@ class Hashing:
         lengths = np.fromiter(map(len, cut), dtype=np.int64, count=len(cut))
         raw = np.frombuffer("".join(cut).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         basic = raw < _TABLE_SIZE
-        codes = self.table[raw] if basic.all() else np.where(basic, self.table[np.where(basic, raw, 0)], raw)
+        codes = (
+            self.table.take(raw) if basic.all() else np.where(basic, self.table[np.where(basic, raw, 0)], raw)
+        )
         return _shortened(codes, lengths)
 
 
@@ -190,7 +221,9 @@ def _shortened(codes: Codes, lengths: Lengths) -> tuple[Codes, Lengths]:
     A telephone number or a row of exclamation marks would otherwise outweigh the words around it.
     """
     same = np.zeros(len(codes), dtype=bool)
-    same[1:] = codes[1:] == codes[:-1]
+    np.equal(codes[1:], codes[:-1], out=same[1:])
+    if not same.any():
+        return codes, lengths
     ends = np.cumsum(lengths)
     begins = (ends - lengths)[lengths > 0]
     same[begins] = False
@@ -205,8 +238,15 @@ def _shortened(codes: Codes, lengths: Lengths) -> tuple[Codes, Lengths]:
 
 def _mixed(rolling: Codes, order: int) -> Codes:
     """Spread rolling hashes over all 32 bits, each order in its own way. Overflow is meant."""
-    salt = np.uint32((order * 0x9E3779B97F4A7C15) & 0xFFFFFFFF)
-    mixed = (rolling ^ (rolling >> np.uint32(15))) + salt
+    return _spread(rolling, np.uint32(_salt(order)))
+
+
+def _salt(order: int) -> int:
+    return (order * 0x9E3779B97F4A7C15) & 0xFFFFFFFF
+
+
+def _spread(rolling: Codes, salt: Codes | np.uint32) -> Codes:
+    mixed: Codes = (rolling ^ (rolling >> np.uint32(15))) + salt
     mixed *= _GOLDEN
     mixed ^= mixed >> np.uint32(13)
     mixed *= _SPREADER
@@ -216,6 +256,9 @@ def _mixed(rolling: Codes, order: int) -> Codes:
 def pieces(texts: Sequence[str], characters: int = CHARACTERS_AT_ONCE) -> Iterator[slice]:
     """Yield slices of `texts`, each of about `characters` characters and of one text at least."""
     if not texts:
+        return
+    if sum(map(len, texts)) + 2 * len(texts) < characters:
+        yield slice(0, len(texts))
         return
     sizes = np.fromiter((min(len(text), LONGEST) + 2 for text in texts), dtype=np.int64, count=len(texts))
     group = np.cumsum(sizes) // characters

@@ -24,9 +24,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from models.errors import CharterViolation
 from models.vocabulary import Category
@@ -48,6 +50,7 @@ _LETTERS: Final = 12
 """Letters. What is shorter is said alike by everybody ("谢谢楼主", "同问") and has no fingerprint."""
 
 _HASHES: Final = 8
+_FEW_PAIRS: Final = 20_000
 _ALIKE: Final = 6
 """Of eight hashes that must agree in near-duplicates: about nine pairs of letters in ten are shared."""
 
@@ -185,20 +188,34 @@ def fingerprints(folded: Sequence[Folded], salt: bytes) -> list[int | None]:
     # A pair that reaches into the next text takes the value of the pair before it, and so changes nothing.
     crossing = starts[1:] - 1
     pairs[crossing] = pairs[crossing - 1]
-    constants = np.frombuffer(
-        hashlib.blake2b(b"minhash", digest_size=8 * _HASHES, key=salt[:64]).digest(),
-        dtype=np.uint64,
-    )
-    minima = np.empty((len(long), _HASHES), dtype=np.uint8)
-    for number, constant in enumerate(constants):
-        mixed = pairs ^ constant
-        mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-        mixed ^= mixed >> np.uint64(31)
-        minima[:, number] = np.minimum.reduceat(mixed, starts).astype(np.uint8)
-    for place, row in zip(long, minima, strict=True):
+    # All hashes in one table where that is small, else one after another.
+    at_once = _HASHES if len(pairs) <= _FEW_PAIRS else 1
+    constants = _constants(salt[:64])
+    minima = [
+        _minima(pairs, constants[begin : begin + at_once], starts) for begin in range(0, _HASHES, at_once)
+    ]
+    for place, row in zip(long, np.concatenate(minima).T, strict=True):
         result[place] = _signed(row.tobytes())
     return result
+
+
+@lru_cache(maxsize=8)
+def _constants(salt: bytes) -> npt.NDArray[np.uint64]:
+    drawn = hashlib.blake2b(b"minhash", digest_size=8 * _HASHES, key=salt).digest()
+    return np.frombuffer(drawn, dtype=np.uint64)[:, None]
+
+
+def _minima(
+    pairs: npt.NDArray[np.uint64], constants: npt.NDArray[np.uint64], starts: npt.NDArray[np.intp]
+) -> npt.NDArray[np.uint8]:
+    """Return the low byte of the least hash of each text, for each constant. Shape (constants, texts)."""
+    mixed = pairs ^ constants
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return np.minimum.reduceat(mixed, starts, axis=1).astype(np.uint8)
 
 
 _TRADES: Final = frozenset({Category.SPAM, Category.SCAM, Category.ILLEGAL_GOODS, Category.SEXUAL})

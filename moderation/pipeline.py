@@ -16,7 +16,7 @@ Neighbours: `intake` and `screening` call it and record what it says; `policy` d
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
 import numpy as np
 
@@ -280,7 +280,7 @@ def _probabilities(
         return []
     bare = {place: view.joined for place, view in enumerate(folded) if _is_disguised(view)}
     asked = [*texts, *bare.values()]
-    if bars is not None and isinstance(bundle, SparingBundle):
+    if bars is not None and _can_be_spared(bundle):
         scores = bundle.harms_from(asked, np.array([*bars, *(bars[place] for place in bare)]))
     else:
         scores = bundle.harms(asked)
@@ -288,6 +288,11 @@ def _probabilities(
     for row, place in enumerate(bare, start=len(texts)):
         result[place] = np.fmax(result[place], scores[row])
     return [dict(zip(_CATEGORIES, row, strict=True)) for row in result.tolist()]
+
+
+def _can_be_spared(bundle: Bundle) -> TypeGuard[SparingBundle]:
+    # Asked of every batch; the protocol itself would look at each of its members every time.
+    return hasattr(bundle, "harms_from")
 
 
 def _source(hit: Hit) -> ReasonSource:
