@@ -111,7 +111,7 @@ def make_cascade(
         Where steps leave their results.
     """
     work.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(2)
+    torch.set_num_threads(min(2, torch.get_num_threads()))
     network, letters, streams = _pretrained(recipe, roots, work, tell)
     harmful, reading = all_lessons(lessons, roots)
     tasks = tasks_of(recipe, harmful, reading)
@@ -197,6 +197,7 @@ def _pretrained(
         letters,
         shape,
         minutes=entry.minutes,
+        steps=entry.steps,
         top=entry.pace,
         seed=recipe.seed,
         tell=tell,

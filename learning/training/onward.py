@@ -86,7 +86,7 @@ def make_onward(
     if entry is None:
         raise ConfigurationError(f"the recipe {recipe.name} does not say how an encoder goes on")
     work.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(2)
+    torch.set_num_threads(min(2, torch.get_num_threads()))
     harmful, reading = all_lessons(lessons, roots)
     if len(scores) != len(harmful.texts):
         raise ConfigurationError(f"the texts of {lessons.name} have changed since its bundle was made")

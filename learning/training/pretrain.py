@@ -126,9 +126,20 @@ def stream_of(texts: Sequence[str], letters: Letters) -> Stream:
 
 
 def pretrain(
-    stream: Stream, letters: Letters, shape: Shape, *, minutes: float, top: float, seed: int, tell: Tell
+    stream: Stream,
+    letters: Letters,
+    shape: Shape,
+    *,
+    minutes: float,
+    top: float,
+    seed: int,
+    tell: Tell,
+    steps: int | None = None,
 ) -> Network:
-    """Return a network that has restored hidden characters of `stream` for so many minutes."""
+    """Return a network that has restored hidden characters of `stream` for so many minutes.
+
+    With `steps`, it takes so many batches instead, whatever the clock says.
+    """
     torch.manual_seed(seed)
     draw = np.random.default_rng(seed)
     network = Network(shape)
@@ -146,7 +157,7 @@ def pretrain(
         blocks = draw.permutation(len(stream.numbers) // SEEN - 1)
         shift = int(draw.integers(0, SEEN))
         for first in range(0, max(1, len(blocks) - ROWS), ROWS):
-            share = (time.monotonic() - begun) / (minutes * 60.0)
+            share = step / steps if steps else (time.monotonic() - begun) / (minutes * 60.0)
             if share >= 1.0:
                 with torch.no_grad():
                     network.place.weight[SEEN:] = network.place.weight[: len(network.place.weight) - SEEN]

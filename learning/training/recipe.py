@@ -166,13 +166,17 @@ class StreamEntry(_Part):
 
 
 class PretrainingEntry(_Part):
-    """How the encoder is pretrained: its size, its text, and for how many minutes on two cores."""
+    """How the encoder is pretrained: its size, its text, and for how many minutes on two cores.
+
+    With `steps`, so many batches instead: as much on a slow machine as on a fast one.
+    """
 
     width: int
     layers: int
     attention: int
     inner: int
     minutes: float
+    steps: int | None = None
     pace: float
     streams: list[StreamEntry]
 

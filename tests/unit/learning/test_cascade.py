@@ -39,7 +39,8 @@ width = 32
 layers = 1
 attention = 2
 inner = 64
-minutes = 0.02
+minutes = 0
+steps = 2
 pace = 1e-3
 [[pretraining.streams]]
 name = "tiny needs"
@@ -50,8 +51,8 @@ times = 8
 [tuning]
 parts = 2
 teachers = 2
-teacher_epochs = 6
-epochs = 8
+teacher_epochs = 4
+epochs = 6
 minutes = 0
 soft = 0.3
 vector = 16
