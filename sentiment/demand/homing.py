@@ -95,16 +95,16 @@ class Home:
         open_to = known.size > 1
         open_to[list(self._kept(labels))] = True
         row, group = self._near(known, open_to, links)
-        order = np.argsort(group, kind="stable")
-        row, group = row[order], group[order]
-        asked, counts = np.unique(group, return_counts=True)
-        told, _ = answers(self.window, self.scorer, self.membership, known, questions(asked, counts, row))
-        best, target = np.zeros(len(labels), dtype=np.float32), labels.copy()
-        allowed = self._may_hold(labels, row, group)
-        surest = np.lexsort((group, -told, row))
-        surest = surest[allowed[surest]]
-        first = surest[firsts(row[surest])]
-        best[row[first]], target[row[first]] = told[first], group[first]
+        first = np.flatnonzero(firsts(group))
+        counts = np.diff(np.append(first, len(group)))
+        told, _ = answers(
+            self.window, self.scorer, self.membership, known, questions(group[first], counts, row)
+        )
+        told[~self._may_hold(labels, row, group)] = 0
+        best, target = np.zeros(len(labels), dtype=np.float32), np.full(len(labels), len(labels))
+        np.maximum.at(best, row, told)
+        surest = np.flatnonzero((told == best[row]) & (told > 0))
+        np.minimum.at(target, row[surest], group[surest])
         alone = np.arange(len(labels), dtype=np.int64) + len(labels)
         found = np.where(
             best >= self.membership.belongs, target, np.where(known.size[labels] > 1, alone, labels)
@@ -112,25 +112,26 @@ class Home:
         return renamed(self._kept_apart(np.where(self.bound.still, labels, found)))
 
     def _near(self, known: Groups, open_to: npt.NDArray[np.bool_], links: Links) -> tuple[Rows, Rows]:
-        """Return the posts to ask about, each with a group: its own, and the nearest by its pairs."""
+        """Return the posts to ask about, each with a group: its own, and the nearest by its pairs.
+
+        Sorted by group, and by post within it.
+        """
         labels = known.labels
-        rows, groups = [], []
+        asked = []
         for begin in range(0, len(labels), AT_ONCE):
             end = min(begin + AT_ONCE, len(labels))
             row, other, probable = links.of(begin, end)
             near = (probable >= NEARER) & ~self.bound.still[row] & open_to[labels[other]]
             key = row[near].astype(np.int64) * _SHIFT + labels[other[near]]
             key, nearest = _three_best(key, probable[near], known)
-            row = (key // _SHIFT).astype(np.int64)
-            order = np.lexsort((-nearest, row))
-            row, group = row[order], (key % _SHIFT)[order]
-            rank = np.arange(len(row)) - np.searchsorted(row, row)
+            post, group = key // _SHIFT, key % _SHIFT
+            chosen = _among_nearest(post, nearest) & (group != labels[post])
             own = np.arange(begin, end)
             own = own[~self.bound.still[begin:end] & open_to[labels[begin:end]]]
-            chosen = (rank < ASKED) & (group != labels[row])
-            rows += [row[chosen], own]
-            groups += [group[chosen], labels[own].astype(np.int64)]
-        return np.concatenate(rows), np.concatenate(groups)
+            asked += [group[chosen] * _SHIFT + post[chosen], labels[own] * _SHIFT + own]
+        every = np.concatenate(asked)
+        every.sort()
+        return every % _SHIFT, every // _SHIFT
 
     def _may_hold(self, labels: Places, row: Rows, group: Rows) -> npt.NDArray[np.bool_]:
         """Return for which posts nothing that a person said keeps them out of the group."""
@@ -216,6 +217,19 @@ def renamed(labels: Iterable[int] | Rows) -> Places:
     """Return the labels with every group named by its oldest row. Shape (n,) int32."""
     _, first, at = np.unique(np.asarray(labels), return_index=True, return_inverse=True)
     return first[at].astype(np.int32)
+
+
+def _among_nearest(row: Rows, nearest: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which groups are among the nearest `ASKED` of their post. `row` is sorted."""
+    first = np.flatnonzero(firsts(row))
+    count = np.diff(np.append(first, len(row)))
+    result = np.ones(len(row), dtype=np.bool_)
+    many = spread(first[count > ASKED], count[count > ASKED])
+    order = many[np.lexsort((-nearest[many], row[many]))]
+    first = np.flatnonzero(firsts(row[order]))
+    rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
+    result[order[rank >= ASKED]] = False
+    return result
 
 
 def _three_best(

@@ -21,14 +21,22 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from sentiment.demand.columns import Rows
 from sentiment.demand.edges import Pairs, Places, ends, firsts
 from sentiment.demand.refining import AT_HOME_FROM, MOSTLY
-from sentiment.demand.scoring import FloatArray
 
 NOWHERE: Final = -1
+FEWER: Final = 0.75
+"""Share of the pairs above the bound at which those that can bring nothing any more are let go."""
+
+STEPS: Final = 65_535
+"""Steps of a probability. Sums are whole numbers of them, so that no order of adding changes one."""
+
 _ROWS: Final = np.int64(1 << 32)
 
 Flags = npt.NDArray[np.bool_]
+Sums = npt.NDArray[np.int64]
+Means = npt.NDArray[np.float64]
 
 
 def homes(labels: Places, placed: Places, asked: Flags | None = None) -> Places:
@@ -86,23 +94,29 @@ def join_all(  # noqa: PLR0917 - the state of the joining in its parts
     least
         Mean probability from which two groups become one.
     """
-    labels = labels.copy()
+    labels, least = labels.copy(), least * STEPS
     size = np.bincount(labels, minlength=len(labels))
     fixed = np.zeros(len(labels), dtype=np.bool_)
     fixed[list(kept)] = True
     parted = {(min(pair), max(pair)) for pair in apart}
     home = homes(labels, placed)
-    one, other, sums = ends(pairs)
-    one, other, sums = _summed(labels[one], labels[other], sums)
+    one, other, sums = _begun(pairs, labels)
+    mean = _means(one, other, sums, size)
+    before = 2 * len(one)
     while len(one):
-        mean = sums / (size[one] * size[other])
         strong = mean >= least
-        live = np.zeros(len(labels), dtype=np.bool_)
-        live[one[strong]] = live[other[strong]] = True
-        stays = live[one] & live[other]
-        one, other, sums, mean, strong = one[stays], other[stays], sums[stays], mean[stays], strong[stays]
-        strong &= ~(fixed[one] & fixed[other]) & _alike(home[one], home[other])
-        at = _free(np.flatnonzero(strong), one, other, parted)
+        at = np.flatnonzero(strong)
+        if len(at) < FEWER * before:
+            before = len(at)
+            live = np.zeros(len(labels), dtype=np.bool_)
+            live[one[at]] = live[other[at]] = True
+            stays = live[one] & live[other] & (mean > 0)
+            one, other, sums, mean = one[stays], other[stays], sums[stays], mean[stays]
+            at = np.flatnonzero(strong[stays])
+        at = at[_alike(home[one[at]], home[other[at]])]
+        if kept:
+            at = at[~(fixed[one[at]] & fixed[other[at]])]
+        at = _free(at, one, other, parted)
         chosen = _each_others_best(at, one, other, mean, len(labels))
         if not len(chosen):
             break
@@ -116,12 +130,35 @@ def join_all(  # noqa: PLR0917 - the state of the joining in its parts
         changed[one[chosen]] = changed[other[chosen]] = True
         found = homes(labels, placed, changed & (size >= AT_HOME_FROM))
         home = np.where(changed, found, home)
-        moved = changed[one] | changed[other]
-        again = _summed(goes[one[moved]], goes[other[moved]], sums[moved])
-        one = np.concatenate([one[~moved], again[0]])
-        other = np.concatenate([other[~moved], again[1]])
-        sums = np.concatenate([sums[~moved], again[2]])
+        _move(one, other, sums, mean, np.flatnonzero(changed[one] | changed[other]), goes, size)
     return labels
+
+
+def _begun(pairs: Pairs, labels: Places) -> tuple[Places, Places, Sums]:
+    """Return the pairs of the groups to begin with, each once, with the sum of their probabilities."""
+    one, other, probable = ends(pairs)
+    sums = np.rint(probable * STEPS).astype(np.int64)
+    if np.array_equal(labels, np.arange(len(labels))):
+        return one, other, sums
+    return _summed(labels[one], labels[other], sums)
+
+
+def _move(  # noqa: PLR0917 - the pairs in their columns
+    one: Places, other: Places, sums: Sums, mean: Means, moved: Rows, goes: Places, size: Sums
+) -> None:
+    """Bring the pairs of groups that became one up to date in place; what is left over binds nothing."""
+    again = _summed(goes[one[moved]], goes[other[moved]], sums[moved])
+    count = len(again[0])
+    at, over = moved[:count], moved[count:]
+    one[at], other[at], sums[at] = again
+    mean[at] = _means(*again, size)
+    mean[over] = 0
+    other[over] = one[over]
+
+
+def _means(one: Places, other: Places, sums: Sums, size: Sums) -> Means:
+    """Return the mean probability of pairs of groups, in steps."""
+    return np.asarray(sums / (size[one] * size[other]), dtype=np.float64)
 
 
 def _alike(home: Places, other: Places) -> Flags:
@@ -141,20 +178,23 @@ def _free(
 
 
 def _each_others_best(
-    at: npt.NDArray[np.int64], one: Places, other: Places, mean: FloatArray, rows: int
+    at: npt.NDArray[np.int64], one: Places, other: Places, mean: Means, rows: int
 ) -> npt.NDArray[np.int64]:
-    """Return the pairs of which each side is the other's best, by mean, the first of equals."""
-    order = at[np.argsort(-mean[at], kind="stable")]
-    best = np.full(rows, len(order), dtype=np.int64)
-    beside = best.copy()
-    rank = np.arange(len(order))
-    best[one[order][::-1]] = rank[::-1]  # Where a group comes again, the last writing, the best, stays.
-    beside[other[order][::-1]] = rank[::-1]
-    best = np.minimum(best, beside)
-    return np.asarray(order[(best[one[order]] == rank) & (best[other[order]] == rank)], dtype=np.int64)
+    """Return the pairs of which each side is the other's best by mean, of equals the oldest groups' one."""
+    left, right, mean = one[at].astype(np.int64), other[at].astype(np.int64), mean[at]
+    best = np.zeros(rows)
+    np.maximum.at(best, left, mean)
+    np.maximum.at(best, right, mean)
+    here, there = mean == best[left], mean == best[right]
+    first = np.full(rows, np.iinfo(np.int64).max)
+    for side, equal in ((left, here), (right, there)):
+        np.minimum.at(first, side[equal], left[equal] * _ROWS + right[equal])
+    both = np.flatnonzero(here & there)
+    key = left[both] * _ROWS + right[both]
+    return np.asarray(at[both[(first[left[both]] == key) & (first[right[both]] == key)]], dtype=np.int64)
 
 
-def _summed(one: Places, other: Places, sums: FloatArray) -> tuple[Places, Places, FloatArray]:
+def _summed(one: Places, other: Places, sums: Sums) -> tuple[Places, Places, Sums]:
     """Return pairs of labels, the smaller first, each once with the sum of all its pairs."""
     apart = one != other
     one, other, sums = one[apart], other[apart], sums[apart]

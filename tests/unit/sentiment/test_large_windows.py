@@ -93,6 +93,22 @@ def test_pairs_joined_many_at_a_time_make_the_groups_of_one_at_a_time() -> None:
     assert len(groups) < len(items)
 
 
+def test_the_order_of_the_pairs_does_not_change_what_joins() -> None:
+    held = window(ITEMS)
+    # Few kinds of probability, so that many pairs are each other's equals.
+    pairs = edges.pairs_of(held, SCORER) & ~np.uint64(0x3FFF) | np.uint64(0x2000)
+    labels = np.arange(len(ITEMS), dtype=np.int32)
+
+    found = [
+        join_all(some, labels, held.placed, [], [], SCORER.join)
+        for some in (pairs, pairs[::-1].copy(), DRAW.permutation(pairs))
+    ]
+
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+    assert len(np.unique(found[0])) < len(ITEMS) / 2
+
+
 def test_the_order_of_the_posts_does_not_change_a_large_window() -> None:
     forward = wide(in_order(ITEMS), None, SCORER, MEMBERSHIP)
     backward = wide(in_order(ITEMS[::-1]), None, SCORER, MEMBERSHIP)
