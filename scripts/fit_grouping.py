@@ -1,15 +1,18 @@
 """Fit the models of the grouping on the project's own months, and write their table.
 
-Usage: `scripts/fit_grouping.py [--show]`. Reads four months of `learning/training/texts/`, and puts
+Usage: `scripts/fit_grouping.py [--show] [--busy]`. Reads four months of `learning/training/texts/`, and puts
 single posts of the other texts there among them as noise, because the months' own noise is too easy.
-It holds each month out in turn to choose the bounds, then fits on all of them. The sample month and
-the suites are for judging only, and are never read here. Deterministic.
+It holds each month out in turn to choose the bounds, then fits on all of them. What busy boards weigh is
+fitted last, with everything else as it is, on made months that are pressed together and crowded with other
+posts; `--busy` fits this alone. The sample month and the suites are for judging only, and are never read
+here. Deterministic.
 """
 
 import itertools
 import json
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,10 +31,19 @@ from models.vocabulary import Domain  # noqa: E402
 from scripts.fit_matters import first_stage, lessons  # noqa: E402
 from sentiment.demand import cohesion, measures, refining  # noqa: E402
 from sentiment.demand.clustering import cluster  # noqa: E402
-from sentiment.demand.cohesion import Cohesion, cohesion_parts  # noqa: E402
+from sentiment.demand.cohesion import Cohesion, cohesion_parts, load_cohesion  # noqa: E402
 from sentiment.demand.grouping import item_of  # noqa: E402
-from sentiment.demand.refining import Compared, Membership, membership_parts  # noqa: E402
-from sentiment.demand.scoring import PARTS, TABLE, Item, Scorer, parts, profile  # noqa: E402
+from sentiment.demand.refining import Compared, Membership, load_membership, membership_parts  # noqa: E402
+from sentiment.demand.scoring import (  # noqa: E402
+    PARTS,
+    TABLE,
+    Item,
+    Scorer,
+    load_scorer,
+    pair_parts,
+    parts,
+    profile,
+)
 from sentiment.pipeline import Read, load_reader  # noqa: E402
 from sentiment.place import load_gazetteer  # noqa: E402
 from sentiment.topics import DOMAINS  # noqa: E402
@@ -39,6 +51,20 @@ from sentiment.topics import DOMAINS  # noqa: E402
 TEXTS = ROOT / "learning" / "training" / "texts"
 MONTHS = ("needs_demands.jsonl", "demands_november.jsonl")
 NOISE = ("needs.jsonl", "benign_varied.jsonl")
+CROWD = ("needs.jsonl", "benign_new_words.jsonl", "benign_veiled.jsonl")
+"""What a month is crowded with, to learn what a busy board says."""
+
+CROWDED = (
+    (30.0, 0, None), (30.0, 3, None), (3.0, 0, None), (3.0, 3, None), (0.2, 0, 0.05), (0.2, 4, 0.05),
+    (0.004, 5, 0.001),
+)  # fmt: skip
+"""Days into which a month is pressed, posts put among its own for each of them, and days in which each demand
+is voiced, if not over as much of the time as it was."""
+
+CROWDED_MONTHS = ("made-0-0", "made-1-0", "made-2-0", "made-3-0")
+STRANGERS_ASKED = 40_000
+"""Pairs of no demand that are drawn from one crowded month, and weigh for all of them."""
+
 NOISE_PER_POST = 0.35
 """Single posts put among those of a month, for each post of it."""
 
@@ -67,6 +93,9 @@ LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC).isoformat()
 NOWHERE = np.zeros(0, dtype=np.float32)
 FOLDS = 4
 """Parts into which the months are dealt; each is judged by models that saw the others."""
+
+BUSY = 2
+"""Parts of both models, the last ones, that say how busy it is."""
 
 STRANGERS = 0.4
 """Share of the groups to learn from that hold posts which do not belong."""
@@ -107,8 +136,8 @@ def rows_in(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (TEXTS / name).read_text(encoding="utf-8").splitlines()]
 
 
-def months() -> dict[str, Month]:
-    """Return items and gold labels of each month: those written by hand, and those made of matters.
+def months() -> tuple[dict[str, Month], dict[str, list[Item]]]:
+    """Return items and gold labels of each month, by hand or made of matters, and posts to crowd some with.
 
     A month's vectors come from a table that saw none of its demands, as life will bring new ones.
     """
@@ -144,7 +173,9 @@ def months() -> dict[str, Month]:
             }
             for post in made
         ]
-    read = read_texts([row["text"] for month in rows.values() for row in month] + chat)
+    crowd = [row["text"] for name in CROWD for row in rows_in(name)]
+    crowds: dict[str, list[Item]] = {}
+    read = read_texts([row["text"] for month in rows.values() for row in month] + chat + crowd)
     opened, taught_by = first_stage(), lessons()
     made_items: dict[str, Month] = {}
     for number, (name, those) in enumerate(rows.items()):
@@ -159,18 +190,22 @@ def months() -> dict[str, Month]:
         def seen(texts: list[str], table: Matters = table) -> np.ndarray:
             return table.encode([opened.vectors.hashing.folded(text) for text in texts], opened.encode(texts))
 
+        def single(texts: list[str], seen: Callable[[list[str]], np.ndarray] = seen) -> list[Item]:
+            lines = [
+                {"id": f"noise-{n}", "author": f"noise-{n}", "org": "gd", "time": LONG_AGO, "text": text}
+                for n, text in enumerate(texts)
+            ]
+            return with_vectors(read_items(lines, read), seen(texts))
+
         items = with_vectors(read_items(those, read), seen([row["text"] for row in those]))
         month = items, [row["demand"] for row in those]
         if not name.startswith("made"):
-            single = [
-                {"id": f"noise-{n}", "author": f"noise-{n}", "org": "gd", "time": LONG_AGO, "text": text}
-                for n, text in enumerate(chat)
-            ]
-            pool = with_vectors(read_items(single, read), seen(chat))
-            month = with_noise(month, pool, SEED + number)
+            month = with_noise(month, single(chat), SEED + number)
+        if name in CROWDED_MONTHS:
+            crowds[name] = meant((single(crowd), [None] * len(crowd)))[0]
         made_items[name] = meant(month)
         sys.stdout.write(f"{name}: {len(made_items[name][0])} posts\n")
-    return made_items
+    return made_items, crowds
 
 
 def with_vectors(items: list[Item], vectors: np.ndarray) -> list[Item]:
@@ -217,7 +252,13 @@ def pair_rows(items: list[Item], gold: list[str | None]) -> tuple[np.ndarray, np
 def fit_pairs(made: list[Month]) -> tuple[float, tuple[float, ...]]:
     """Return bias and weights of the pair scorer."""
     rows = [pair_rows(items, gold) for items, gold in made]
-    return logistic(np.vstack([x for x, _ in rows]), np.concatenate([y for _, y in rows]))
+    return quiet(np.vstack([x for x, _ in rows]), np.concatenate([y for _, y in rows]))
+
+
+def quiet(x: np.ndarray, y: np.ndarray) -> Fitted:
+    """Return bias and weights with what is busy left out: in a quiet month it says nothing."""
+    bias, weights = logistic(x[:, :-BUSY], y)
+    return bias, (*weights, *(0.0,) * BUSY)
 
 
 def fit_membership(made: list[Month], scorer: Scorer) -> tuple[float, tuple[float, ...]]:
@@ -245,7 +286,105 @@ def fit_membership(made: list[Month], scorer: Scorer) -> tuple[float, tuple[floa
                 asked = y | (x[:, 0] >= 0.02) | (random.random(len(every)) < 0.1)  # noqa: PLR2004
                 xs.append(x[asked].astype(np.float64))
                 ys.append(y[asked])
-    return logistic(np.vstack(xs), np.concatenate(ys))
+    return quiet(np.vstack(xs), np.concatenate(ys))
+
+
+def crowded(month: Month, pool: list[Item], how: tuple[float, int, float | None], seed: int) -> Month:
+    """Return a month pressed together as a line of `CROWDED` says, with posts of `pool` in it, in order."""
+    days, among, burst = how
+    random = np.random.default_rng(seed)
+    items, gold = month
+    first = min(item.day for item in items)
+    if burst is None:
+        when = [(item.day - first) * days / 30 for item in items]
+    else:
+        begun = {label: random.uniform(0, days - burst) for label in sorted({one for one in gold if one})}
+        when = [
+            begun[label] + random.uniform(0, burst) if label else random.uniform(0, days) for label in gold
+        ]
+    pressed = [replace(item, day=first + day) for item, day in zip(items, when, strict=True)]
+    chosen = random.choice(len(pool), min(among * len(items), len(pool)), replace=False)
+    others = [
+        replace(
+            pool[number],
+            organisation=items[random.integers(len(items))].organisation,
+            day=first + float(random.uniform(0, days)),
+        )
+        for number in chosen
+    ]
+    rows = [
+        (item, label)
+        for item, label in zip([*pressed, *others], [*gold, *(None for _ in others)], strict=True)
+        if item.need >= NEED
+    ]
+    rows.sort(key=lambda row: (row[0].day, row[0].key))
+    return [item for item, _ in rows], [label for _, label in rows]
+
+
+def fit_busy(
+    made: dict[str, Month], crowds: dict[str, list[Item]], scorer: Scorer, membership: Membership
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what busy boards weigh, for the scorer and for the membership model, all else as it is."""
+    busy = [
+        crowded(made[name], crowds[name], how, seed)
+        for name, (seed, how) in itertools.product(CROWDED_MONTHS, enumerate(CROWDED))
+    ]
+    xs, ys, ws = zip(*(busy_pairs(items, gold, seed) for seed, (items, gold) in enumerate(busy)), strict=True)
+    x = np.vstack(xs)
+    known = x[:, :-BUSY] @ np.array(scorer.weights[:-BUSY]) + scorer.bias
+    pair = added(x[:, -BUSY:], known, np.concatenate(ys), np.concatenate(ws))
+    sys.stdout.write(f"busy: {pair} of the pair\n")
+    told = replace(scorer, weights=(*scorer.weights[:-BUSY], *pair))
+    rows = [busy_members(items, gold, told, seed) for seed, (items, gold) in enumerate(busy)]
+    x, y = np.vstack([x for x, _ in rows]), np.concatenate([y for _, y in rows])
+    known = x[:, :-BUSY] @ np.array(membership.weights[:-BUSY]) + membership.bias
+    return pair, added(x[:, -BUSY:], known, y, np.ones(len(y)))
+
+
+def busy_pairs(
+    items: list[Item], gold: list[str | None], seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the parts of every pair of one demand and of some others, which each is, and what it weighs."""
+    left, right = np.triu_indices(len(items), 1)
+    numbers = {label: number for number, label in enumerate(sorted({one for one in gold if one}), start=1)}
+    labels = np.array([numbers.get(label or "", 0) for label in gold])
+    same = (labels[left] == labels[right]) & (labels[left] > 0)
+    others = np.flatnonzero(~same)
+    drawn = np.random.default_rng(seed).choice(others, min(STRANGERS_ASKED, len(others)), replace=False)
+    chosen = np.concatenate([np.flatnonzero(same), drawn])
+    weight = np.where(same[chosen], 1.0, len(others) / len(drawn))
+    return pair_parts(profile(items), left[chosen], right[chosen]), same[chosen], weight
+
+
+def busy_members(
+    items: list[Item], gold: list[str | None], scorer: Scorer, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the parts of posts that are near to a part of a demand, some with strangers in it."""
+    random = np.random.default_rng(seed)
+    compared, every = Compared(profile(items), scorer), np.arange(len(items))
+    xs, ys = [], []
+    for demand in sorted({label for label in gold if label is not None}):
+        same = np.array([label == demand for label in gold])
+        members = np.flatnonzero(same)
+        for _ in range(2 if len(members) > 1 else 0):
+            group = random.choice(members, int(random.integers(2, len(members) + 1)), replace=False)
+            if random.random() < STRANGERS:
+                group = np.union1d(group, random.choice(every, max(1, len(group) // 5)))
+            near = compared.probabilities(every, np.sort(group)).max(axis=1) >= refining.NEAR_ENOUGH
+            asked = same | near | (random.random(len(every)) < 0.1)  # noqa: PLR2004
+            xs.append(membership_parts(compared, every[asked], np.sort(group)))
+            ys.append(same[asked])
+    return np.vstack(xs), np.concatenate(ys)
+
+
+def added(x: np.ndarray, known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[float, ...]:
+    """Return weights of what is added to logits that are known, by Newton's method with a ridge."""
+    w = np.zeros(x.shape[1])
+    for _ in range(STEPS):
+        p = 1 / (1 + np.exp(-(x @ w + known)))
+        hessian = (x * (weight * p * (1 - p))[:, None]).T @ x + np.eye(len(w))
+        w -= np.linalg.solve(hessian, x.T @ (weight * (p - y)) + w)
+    return tuple(round(float(one), 2) for one in w)
 
 
 def logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, tuple[float, ...]]:
@@ -377,7 +516,10 @@ def fit_cohesion(
 
 def main() -> None:
     """Fit, choose the bounds by the months held out, and write the table."""
-    made = months()
+    made, crowds = months()
+    if "--busy" in sys.argv:
+        write(table_of(*with_busy(made, crowds, load_scorer(), load_membership()), load_cohesion()))
+        return
     held_out: dict[str, tuple[Fitted, Fitted]] = {}
     names = sorted(made)
     for fold in range(FOLDS):
@@ -410,20 +552,46 @@ def main() -> None:
     every = list(made.values())
     pair = fit_pairs(every)
     member = fit_membership(every, Scorer(*pair, join, NEED))
-    table = {
-        "pair": {"bias": round(pair[0], 4), "weights": named(PARTS, pair[1]), "join": join, "need": NEED},
+    scorer, membership = Scorer(*pair, join, NEED), Membership(*member, belongs, merges)
+    write(table_of(*with_busy(made, crowds, scorer, membership), Cohesion(*whole, proposes)))
+
+
+def with_busy(
+    made: dict[str, Month], crowds: dict[str, list[Item]], scorer: Scorer, membership: Membership
+) -> tuple[Scorer, Membership]:
+    """Return both models with what busy boards weigh fitted anew."""
+    pair, member = fit_busy(made, crowds, scorer, membership)
+    return (
+        replace(scorer, weights=(*scorer.weights[:-BUSY], *pair)),
+        replace(membership, weights=(*membership.weights[:-BUSY], *member)),
+    )
+
+
+def table_of(scorer: Scorer, membership: Membership, model: Cohesion) -> dict[str, Any]:
+    """Return the models as the table has them."""
+    return {
+        "pair": {
+            "bias": round(scorer.bias, 4),
+            "weights": named(PARTS, scorer.weights),
+            "join": scorer.join,
+            "need": scorer.need,
+        },
         "membership": {
-            "bias": round(member[0], 4),
-            "weights": named(refining.PARTS, member[1]),
-            "belongs": belongs,
-            "merges": merges,
+            "bias": round(membership.bias, 4),
+            "weights": named(refining.PARTS, membership.weights),
+            "belongs": membership.belongs,
+            "merges": membership.merges,
         },
         "cohesion": {
-            "bias": round(whole[0], 4),
-            "weights": named(cohesion.PARTS, whole[1]),
-            "proposes": proposes,
+            "bias": round(model.bias, 4),
+            "weights": named(cohesion.PARTS, model.weights),
+            "proposes": model.proposes,
         },
     }
+
+
+def write(table: dict[str, Any]) -> None:
+    """Show the table, and write it unless it is only to be shown."""
     text = json.dumps(table, indent=2) + "\n"
     sys.stdout.write(text)
     if "--show" not in sys.argv:

@@ -137,7 +137,7 @@ def _parts(  # noqa: PLR0917 - the questions in their columns
     members: Rows,
     there: npt.NDArray[np.bool_],
 ) -> FloatArray:
-    """Return what `refining.membership_parts` does. Shape (questions, rows, 18)."""
+    """Return what `refining.membership_parts` does. Shape (questions, rows, 20)."""
     asked, whole = window.side(rows), window.side(members)
     inside = (rows[..., :, None] == members[..., None, :]) & there[:, None, :]
     within = inside.any(axis=-1)
@@ -156,6 +156,7 @@ def _parts(  # noqa: PLR0917 - the questions in their columns
     board = asked.on_common_board
     share, home, elsewhere = _stands(known, group, asked, whole, counts, inside & there[:, None, :])
     topic = _likeness(asked.topics, whole.topics, there, within)
+    here, everywhere = _busy(asked, whole, counts)
     columns = (
         probable.sum(axis=-1) / others,
         probable.max(axis=-1),
@@ -175,8 +176,23 @@ def _parts(  # noqa: PLR0917 - the questions in their columns
         np.log(others),
         asked.need,
         board * topic,
+        here / others,
+        everywhere / others,
     )
     return np.stack([np.asarray(column, dtype=np.float32) for column in columns], axis=-1)
+
+
+def _busy(asked: Side, whole: Side, counts: npt.NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
+    """Return the sums over a group of how busy the board is that a row shares, and everything where none."""
+    same = asked.organisations[..., :, None] == whole.organisations[..., None, :]
+    same &= ~(asked.on_common_board[..., :, None] | whole.on_common_board[..., None, :])
+    here, apart = (counts & same).astype(np.float32), (counts & ~same).astype(np.float32)
+
+    def summed(weights: FloatArray, own: FloatArray, theirs: FloatArray) -> FloatArray:
+        halves = own * weights.sum(axis=-1) + (weights @ theirs[..., None])[..., 0]
+        return np.asarray(halves * np.float32(0.5), dtype=np.float32)
+
+    return summed(here, asked.board_busy, whole.board_busy), summed(apart, asked.all_busy, whole.all_busy)
 
 
 def _stands(  # noqa: PLR0917 - the questions in their columns

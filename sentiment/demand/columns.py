@@ -28,6 +28,7 @@ from sentiment.demand.scoring import (
     Scorer,
     Terms,
 )
+from sentiment.demand.traffic import HALF_DAYS, Mark, Traffic
 
 Rows = npt.NDArray[np.int64]
 Fixed = npt.NDArray[np.int16]
@@ -107,6 +108,16 @@ class Columns(Sequence[Item]):
             place=self.places[row],
         )
 
+    def marks(self) -> list[Mark]:
+        """Return what `traffic` counts of each post."""
+        domains, halves = self.domains.argmax(axis=1), (self.days * HALF_DAYS).astype(np.int64)
+        return [
+            (self.paths[board], domain, half)
+            for board, domain, half in zip(
+                self.organisations.tolist(), domains.tolist(), halves.tolist(), strict=True
+            )
+        ]
+
     @property
     def in_order(self) -> bool:
         """Whether the rows stand in the order of time, and of keys within it."""
@@ -159,6 +170,12 @@ class Side:
     days: npt.NDArray[np.float64]
     organisations: npt.NDArray[np.int32]
     on_common_board: npt.NDArray[np.bool_]
+    board_busy: FloatArray
+    all_busy: FloatArray
+
+    def first(self, count: int) -> "Side":
+        """Return the first rows."""
+        return Side(*(getattr(self, one.name)[:count] for one in fields(Side)))
 
 
 @dataclass(frozen=True)
@@ -173,6 +190,8 @@ class Compact:
     days: npt.NDArray[np.float64]
     organisations: npt.NDArray[np.int32]
     on_common_board: npt.NDArray[np.bool_]
+    board_busy: FloatArray
+    all_busy: FloatArray
 
     def __len__(self) -> int:
         return len(self.days)
@@ -193,13 +212,16 @@ class Compact:
             self.days[rows],
             self.organisations[rows],
             self.on_common_board[rows],
+            self.board_busy[rows],
+            self.all_busy[rows],
         )
 
     def taken(self, rows: Rows) -> "Compact":
         """Return some rows as a window of their own; rarity stays that of the whole window."""
         return Compact(
             self.vectors[rows], self.terms[rows], self.topics[rows], self.domains[rows], self.need[rows],
-            self.days[rows], self.organisations[rows], self.on_common_board[rows],
+            self.days[rows], self.organisations[rows], self.on_common_board[rows], self.board_busy[rows],
+            self.all_busy[rows],
         )  # fmt: skip
 
     def joined(self, other: "Compact") -> "Compact":
@@ -212,19 +234,25 @@ class Compact:
         topics = side.topics if side.topics.shape[1] else np.zeros((len(rows), 1), dtype=np.float32)
         return Profiles(
             side.vectors, side.terms, topics, side.domains, side.need, side.days, side.organisations,
-            side.on_common_board,
+            side.on_common_board, side.board_busy, side.all_busy,
         )  # fmt: skip
 
 
 _HELD: Final = tuple(one.name for one in fields(Compact))
 
 
-def compact(columns: Columns, rarity: Rarity | None = None) -> Compact:
+def compact(columns: Columns, rarity: Rarity | None = None, traffic: Traffic | None = None) -> Compact:
     """Return the window ready to be compared. Work grows with the posts times the log of their terms.
 
     `rarity` says how rare each of some terms is in a window of which these posts are a part; by default
-    they are the window, and if none of them has a topic, there are no topics.
+    they are the window, and if none of them has a topic, there are no topics. `traffic` says how busy that
+    window is; by default these posts are counted.
     """
+    marks = columns.marks()
+    if traffic is None:
+        traffic = Traffic()
+        traffic.add(marks)
+    board_busy, all_busy = traffic.busy(marks)
     return Compact(
         vectors=columns.vectors,
         terms=_weighed(columns, rarity or _rarity(columns)),
@@ -234,6 +262,8 @@ def compact(columns: Columns, rarity: Rarity | None = None) -> Compact:
         days=columns.days,
         organisations=columns.organisations,
         on_common_board=np.array(["/" not in path for path in columns.paths])[columns.organisations],
+        board_busy=board_busy,
+        all_busy=all_busy,
     )
 
 
@@ -318,6 +348,13 @@ def logits(scorer: Scorer, left: Side, right: Side) -> FloatArray:
         ) @ _turned(np.concatenate([right.domains, right.topics, other], axis=-1))
         together *= same
         result += together
+    # How busy it is: of the board that both share, else of everything.
+    share, whole = weight["busy_board"] / 2, weight["busy_everywhere"] / 2
+    if share or whole:
+        result += whole * (left.all_busy[..., :, None] + right.all_busy[..., None, :])
+        one_side, other_side = (share * side.board_busy - whole * side.all_busy for side in (left, right))
+        if same.any():
+            result += same * (one_side[..., :, None] + other_side[..., None, :])
     return np.asarray(result, dtype=np.float32)
 
 

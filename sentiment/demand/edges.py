@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sentiment.demand.columns import Compact, Fixed, Rows, Side, logits, opened, probability
+from sentiment.demand.columns import Compact, Fixed, Rows, logits, opened, probability
 from sentiment.demand.scoring import FloatArray, Scorer
 
 BLOCK: Final = 512
@@ -102,7 +102,7 @@ class Links:
 def _strongest(window: Compact, scorer: Scorer, block: Rows, of: int) -> Pairs:
     """Return the pairs of the first `of` rows of a block with all of it: for each row the nearest."""
     side = window.side(block)
-    close = logits(scorer, _first(side, of), side)
+    close = logits(scorer, side.first(of), side)
     close[np.arange(of), np.arange(of)] = -np.inf
     kept = close >= np.log(FLOOR / (1 - FLOOR))
     if len(block) > NEAREST:
@@ -111,19 +111,6 @@ def _strongest(window: Compact, scorer: Scorer, block: Rows, of: int) -> Pairs:
     probable = np.rint(probability(close[across, down]) * _STEPS).astype(np.uint64)
     left, right = block[across].astype(np.uint64), block[down].astype(np.uint64)
     return np.minimum(left, right) << np.uint64(40) | np.maximum(left, right) << np.uint64(16) | probable
-
-
-def _first(side: Side, count: int) -> Side:
-    return Side(
-        side.vectors[:count],
-        side.terms[:count],
-        side.topics[:count],
-        side.domains[:count],
-        side.need[:count],
-        side.days[:count],
-        side.organisations[:count],
-        side.on_common_board[:count],
-    )
 
 
 def _blocks(window: Compact) -> Iterable[tuple[Rows, int]]:

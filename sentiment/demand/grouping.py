@@ -135,6 +135,7 @@ def _group(
         constraints=constraints_of(window),
         cohesion=load_cohesion(),
         rarity=None if window.touched is None else lookout.standing.rarity,
+        traffic=None if window.touched is None else lookout.standing.traffic,
     )
     with database.transaction() as session:
         # Whoever corrects holds these rows: from here on nobody can, and what was done before is seen.

@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sentiment.demand.scoring import TABLE, FloatArray, Profiles, Scorer
+from sentiment.demand.scoring import TABLE, FloatArray, Profiles, Scorer, busy_of, same_board
 
 PARTS: Final = (
     "mean_probability",
@@ -43,6 +43,8 @@ PARTS: Final = (
     "size",
     "need",
     "common_board_topic",
+    "busy_board",
+    "busy_everywhere",
 )
 ROUNDS: Final = 3
 NEAR_ENOUGH, NEARER = 0.03, 0.1
@@ -179,7 +181,7 @@ class Compared:
 def membership_parts(compared: Compared, rows: Rows, group: Rows) -> FloatArray:
     """Return what speaks for each of `rows` being in `group`, itself left out if it is in it.
 
-    Shape (rows, 18) float32, columns as in `PARTS`.
+    Shape (rows, 20) float32, columns as in `PARTS`.
     """
     profiles = compared.profiles
     probable = np.clip(compared.probabilities(rows, group), _CLIP, 1 - _CLIP)
@@ -196,6 +198,8 @@ def membership_parts(compared: Compared, rows: Rows, group: Rows) -> FloatArray:
     board = profiles.on_common_board[rows]
     share, home, elsewhere = _organisation_parts(profiles, rows, group, inside)
     topic = compared.likeness("topics", rows, group, inside)
+    here, everywhere = busy_of(profiles, rows, group, same_board(profiles, rows, group))
+    here[inside] = everywhere[inside] = 0.0
     columns = (
         probable.sum(axis=1) / others,
         ranked[:, 0],
@@ -215,6 +219,8 @@ def membership_parts(compared: Compared, rows: Rows, group: Rows) -> FloatArray:
         np.log(others),
         profiles.need[rows],
         board * topic,
+        here.sum(axis=1) / others,
+        everywhere.sum(axis=1) / others,
     )
     return np.stack([np.asarray(column, dtype=np.float32) for column in columns], axis=-1)
 

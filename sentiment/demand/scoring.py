@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import rjieba
 
+from sentiment.demand.traffic import Traffic
+
 FloatArray = npt.NDArray[np.float32]
 Terms = npt.NDArray[np.uint32]
 
@@ -38,6 +40,8 @@ PARTS: Final = (
     "need",
     "same_organisation_domain",
     "other_organisation_topic",
+    "busy_board",
+    "busy_everywhere",
 )
 TERM_COLUMNS: Final = 256
 WORD_WEIGHT: Final = 1.0
@@ -114,6 +118,8 @@ class Profiles:
     days: npt.NDArray[np.float64]
     organisations: npt.NDArray[np.int32]
     on_common_board: npt.NDArray[np.bool_]
+    board_busy: FloatArray
+    all_busy: FloatArray
 
 
 def profile(items: Sequence[Item]) -> Profiles:
@@ -122,6 +128,8 @@ def profile(items: Sequence[Item]) -> Profiles:
     A term counts by how rare it is among the items: log((n + 1) / (count + 1/2)). Terms are hashed
     with a sign into 256 columns, so that the size does not grow with the vocabulary.
     """
+    traffic = Traffic()
+    traffic.add(traffic.marks(items))
     n = len(items)
     lengths = np.array([len(item.terms) for item in items])
     every = np.concatenate([item.terms for item in items]).astype(np.uint32)
@@ -144,11 +152,12 @@ def profile(items: Sequence[Item]) -> Profiles:
             [numbers.setdefault(item.organisation, len(numbers)) for item in items], dtype=np.int32
         ),
         on_common_board=np.array(["/" not in item.organisation for item in items]),
+        **dict(zip(("board_busy", "all_busy"), traffic.busy(traffic.marks(items)), strict=True)),
     )
 
 
 def parts(profiles: Profiles, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> FloatArray:
-    """Return what speaks for each pair. Shape (rows, columns, 12) float32, last axis as in `PARTS`."""
+    """Return what speaks for each pair. Shape (rows, columns, 14) float32, last axis as in `PARTS`."""
     meaning = profiles.vectors[rows] @ profiles.vectors[columns].T
     words = np.sqrt(np.maximum(profiles.terms[rows] @ profiles.terms[columns].T, 0))
     topic = profiles.topics[rows] @ profiles.topics[columns].T
@@ -159,15 +168,40 @@ def parts(profiles: Profiles, rows: npt.NDArray[np.int64], columns: npt.NDArray[
     same = (profiles.organisations[rows, None] == profiles.organisations[None, columns]) & ~board
     apart = np.log1p(np.abs(profiles.days[rows, None] - profiles.days[None, columns]))
     need = np.minimum(profiles.need[rows, None], profiles.need[None, columns])
+    here, everywhere = busy_of(profiles, rows, columns, same)
     values = (
         meaning, words, topic, no_topic, domain, same, board, same * topic, apart, need, same * domain,
-        (~same & ~board) * topic,
+        (~same & ~board) * topic, here, everywhere,
     )  # fmt: skip
     return np.stack([np.asarray(value, dtype=np.float32) for value in values], axis=-1)
 
 
+def same_board(
+    profiles: Profiles, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Return for each pair whether both stand on one board that is not the common one."""
+    board = profiles.on_common_board[rows, None] | profiles.on_common_board[None, columns]
+    return np.asarray(
+        (profiles.organisations[rows, None] == profiles.organisations[None, columns]) & ~board, dtype=np.bool_
+    )
+
+
+def busy_of(
+    profiles: Profiles,
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    same: npt.NDArray[np.bool_],
+) -> tuple[FloatArray, FloatArray]:
+    """Return how busy the common board of each pair is, and everything where they share none."""
+    here = (profiles.board_busy[rows, None] + profiles.board_busy[None, columns]) * np.float32(0.5)
+    everywhere = (profiles.all_busy[rows, None] + profiles.all_busy[None, columns]) * np.float32(0.5)
+    here *= same
+    everywhere *= ~same
+    return here, everywhere
+
+
 def pair_parts(profiles: Profiles, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> FloatArray:
-    """Return what speaks for the pairs (left[i], right[i]). Shape (n, 12) float32, columns as in `PARTS`."""
+    """Return what speaks for the pairs (left[i], right[i]). Shape (n, 14) float32, columns as in `PARTS`."""
     values = [
         parts(profiles, left[at : at + _PAIRS_AT_ONCE], right[at : at + _PAIRS_AT_ONCE])
         for at in range(0, len(left), _PAIRS_AT_ONCE)
@@ -230,6 +264,9 @@ class Scorer:
         )
         logits += weight["domain"] * domain
         logits += same * (weight["same_organisation"] + weight["same_organisation_domain"] * domain)
+        here, everywhere = busy_of(profiles, rows, columns, same)
+        logits += weight["busy_board"] * here
+        logits += weight["busy_everywhere"] * everywhere
         logits += np.float32(self.bias)
         return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from sentiment.demand.columns import Columns, Compact, compact, logits
 from sentiment.demand.scoring import FloatArray, Item, Scorer, Terms
+from sentiment.demand.traffic import Mark, Traffic
 
 PIECE: Final = 16_384
 """Posts of one piece of the window, which are compared, and fall out, together."""
@@ -48,6 +49,7 @@ class _Piece:
     buckets: npt.NDArray[np.uint32]
     counts: npt.NDArray[np.uint32]
     words: Counter[str]
+    marks: Counter[Mark]
     newest: float
 
 
@@ -59,6 +61,7 @@ class Standing:
         self._held: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
         self._counts = np.zeros(BUCKETS, dtype=np.uint32)
+        self.traffic = Traffic()
 
     def __len__(self) -> int:
         return sum(len(piece.keys) for piece in self._pieces)
@@ -87,6 +90,7 @@ class Standing:
         for piece in [one for one in self._pieces if one.newest < since]:
             self._pieces.remove(piece)
             self._counts[piece.buckets] -= piece.counts
+            self.traffic.add(piece.marks, -1)
             for key in piece.keys:
                 self._held.pop(key, None)
 
@@ -103,7 +107,7 @@ class Standing:
         """Return the keys of the posts that are nearest to `items`, and near enough; exact."""
         if not items:
             return set()
-        asked = compact(Columns(items, self._numbers), self.rarity)
+        asked = compact(Columns(items, self._numbers), self.rarity, self.traffic)
         side = asked.side(np.arange(len(asked)))
         best = np.full((len(asked), 0), 0.0, dtype=np.float32)
         places = np.zeros((len(asked), 0), dtype=np.int64)
@@ -125,14 +129,17 @@ class Standing:
         columns = Columns((item for (item, _), _ in posts), self._numbers)
         buckets, counts = np.unique(_bucket(columns.terms), return_counts=True)
         self._counts[buckets] += counts.astype(np.uint32)
+        marks = Counter(columns.marks())
+        self.traffic.add(marks)
         self._held |= {item.key: revision for (item, _), revision in posts}
         self._pieces.append(
             _Piece(
                 columns.keys,
-                compact(columns, self.rarity),
+                compact(columns, self.rarity, self.traffic),
                 buckets.astype(np.uint32),
                 counts.astype(np.uint32),
                 Counter(word for (_, said), _ in posts for word in said),
+                marks,
                 float(columns.days.max()),
             )
         )
@@ -155,6 +162,7 @@ def _melted(one: _Piece, two: _Piece) -> _Piece:
         buckets,
         counts,
         one.words + two.words,
+        one.marks + two.marks,
         max(one.newest, two.newest),
     )
 

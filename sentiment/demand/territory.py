@@ -25,6 +25,7 @@ from sentiment.demand.columns import Columns, Compact, Rarity, Rows, compact, lo
 from sentiment.demand.constraints import Constraints
 from sentiment.demand.refining import WHOLE, Membership
 from sentiment.demand.scoring import Item, Scorer
+from sentiment.demand.traffic import Traffic
 
 NEAR: Final = 0.1
 """Least probability with a new post to be touched by it."""
@@ -55,6 +56,7 @@ def regroup(
     constraints: Constraints | None = None,
     cohesion: Cohesion | None = None,
     rarity: Rarity | None = None,
+    traffic: Traffic | None = None,
 ) -> list[Group]:
     """Return the groups of `items`, each item in exactly one; only those that `fresh` touches are new.
 
@@ -68,11 +70,13 @@ def regroup(
         Keys of the posts that are new or changed since the last run.
     rarity
         If `items` are already no more than what new posts touch: how rare words are in the whole window.
+    traffic
+        The same of how busy it is.
     """
     if rarity is not None:
         columns = in_order(items)
         every = np.arange(len(columns), dtype=np.int64)
-        return _anew(columns, compact(columns, rarity), every)(
+        return _anew(columns, compact(columns, rarity, traffic), every)(
             scorer, membership, fixed=fixed, constraints=constraints, cohesion=cohesion
         )
     if len(items) <= WHOLE or len(fresh) > max(FEW, ANEW * len(items)):
