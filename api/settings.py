@@ -115,7 +115,9 @@ class Settings(BaseSettings):
     )
     database_pool: int = Field(default=10, ge=1, le=100, description="Connections kept to PostgreSQL.")
     read_seconds: int = Field(default=5, ge=1, description="Wait between two rounds of reading posts.")
-    group_seconds: int = Field(default=30, ge=1, description="Wait between two rounds of grouping demands.")
+    group_seconds: int = Field(
+        default=30, ge=1, description="Longest wait between two rounds of grouping; after short ones, less."
+    )
     deliver_seconds: int = Field(default=2, ge=1, description="Wait between two rounds of delivery.")
     undo_seconds: int = Field(
         default=30, ge=0, le=300, description="How long an officer's decision can be undone before it leaves."

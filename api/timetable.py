@@ -28,6 +28,12 @@ log = structlog.get_logger("timetable")
 
 HOUR = 3600
 
+SOON = 5
+"""Seconds after which demands are grouped again where that takes little time."""
+
+RESTS = 7
+"""How many times as long as its last round a sparing job rests: it takes an eighth of one processor."""
+
 NIGHT = range(2, 5)
 """Hours in Shanghai in which the nightly run over the demands begins."""
 
@@ -81,7 +87,10 @@ def jobs_of(service: Service) -> list[Job]:
 
         jobs += [
             _alone(service.database, Job("read", settings.read_seconds, read)),
-            _alone(service.database, Job("group", settings.group_seconds, group)),
+            sparing(
+                _alone(service.database, Job("group", min(SOON, settings.group_seconds), group)),
+                settings.group_seconds,
+            ),
         ]
     return [
         *jobs,
@@ -116,6 +125,27 @@ def _alone(database: Database, job: Job) -> Job:
     def run(now: datetime) -> object:
         with database.alone(job.name) as mine:
             return job.run(now) if mine else None
+
+    return replace(job, run=run)
+
+
+def sparing(job: Job, longest: float, clock: Callable[[], float] = time.monotonic) -> Job:
+    """Return the job as one that rests after a round for `RESTS` times as long as it took, `longest` at most.
+
+    So a job of short rounds looks often, and one of long rounds leaves the processor to others.
+    """
+    rested_at = 0.0
+
+    def run(now: datetime) -> object:
+        nonlocal rested_at
+        begun = clock()
+        if begun < rested_at:
+            return None
+        try:
+            return job.run(now)
+        finally:
+            ended = clock()
+            rested_at = ended + min(longest, RESTS * (ended - begun))
 
     return replace(job, run=run)
 
