@@ -11,12 +11,13 @@ Neighbours: `scoring` owns the formula; `edges`, `joining` and `homing` work on 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from sentiment.demand.fixed_point import Fixed, Sparse, fixed, opened, stacked
 from sentiment.demand.scoring import (
     BIGRAM_WEIGHT,
     PARTS,
@@ -28,17 +29,13 @@ from sentiment.demand.scoring import (
     Scorer,
     Terms,
 )
-from sentiment.demand.traffic import HALF_DAYS, Mark, Traffic
+from sentiment.demand.traffic import Marks, Traffic
 
 Rows = npt.NDArray[np.int64]
-Fixed = npt.NDArray[np.int16]
 Rarity = Callable[[Terms], FloatArray]
 
 AT_ONCE: Final = 16_384
 """Rows that are turned into columns in one step."""
-
-_ONE: Final = 32_767
-"""What 1 is in 16-bit fixed point."""
 
 _SMALLEST: Final = 1e-6
 
@@ -58,6 +55,7 @@ class Columns(Sequence[Item]):
         number = {} if numbers is None else numbers
         copied: dict[str, str] = {}
         parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in _COLUMNS}
+        topics: list[Sparse] = []
         waiting: list[Item] = []
         for item in items:
             self.keys.append(item.key)
@@ -67,15 +65,15 @@ class Columns(Sequence[Item]):
             number.setdefault(item.organisation, len(number))
             waiting.append(item)
             if len(waiting) == AT_ONCE:
-                _pack(waiting, number, parts)
+                _pack(waiting, number, parts, topics)
                 waiting = []
         if waiting:
-            _pack(waiting, number, parts)
+            _pack(waiting, number, parts, topics)
         self.paths = list(number)
         held = {name: _joined(parts, name) for name in _COLUMNS}
         self.days, self.need, self.organisations = held["days"], held["need"], held["organisations"]
-        self.vectors, self.topics, self.domains = held["vectors"], held["topics"], held["domains"]
-        self.terms = held["terms"]
+        self.vectors, self.domains, self.terms = held["vectors"], held["domains"], held["terms"]
+        self.topics = stacked(topics) if topics else Sparse.of(np.zeros((0, 0)))
         self.starts = np.concatenate([[0], np.cumsum(held["lengths"], dtype=np.int64)])
 
     def __len__(self) -> int:
@@ -100,7 +98,7 @@ class Columns(Sequence[Item]):
             organisation=self.paths[self.organisations[row]],
             day=float(self.days[row]),
             terms=self.terms[self.starts[row] : self.starts[row + 1]],
-            topics=opened(self.topics[row]),
+            topics=self.topics.opened(np.array([row]))[0],
             vector=opened(self.vectors[row]),
             domain=self.domains[row],
             need=float(self.need[row]),
@@ -108,15 +106,9 @@ class Columns(Sequence[Item]):
             place=self.places[row],
         )
 
-    def marks(self) -> list[Mark]:
+    def marks(self) -> Marks:
         """Return what `traffic` counts of each post."""
-        domains, halves = self.domains.argmax(axis=1), (self.days * HALF_DAYS).astype(np.int64)
-        return [
-            (self.paths[board], domain, half)
-            for board, domain, half in zip(
-                self.organisations.tolist(), domains.tolist(), halves.tolist(), strict=True
-            )
-        ]
+        return Marks.of(self.paths, self.organisations, self.domains, self.days)
 
     @property
     def in_order(self) -> bool:
@@ -127,15 +119,20 @@ class Columns(Sequence[Item]):
         return all(self.keys[row] < self.keys[row + 1] for row in same)
 
 
-_COLUMNS: Final = ("days", "need", "organisations", "vectors", "topics", "domains", "terms", "lengths")
+_COLUMNS: Final = ("days", "need", "organisations", "vectors", "domains", "terms", "lengths")
 
 
-def _pack(items: Sequence[Item], number: dict[str, int], parts: dict[str, list[npt.NDArray[Any]]]) -> None:
+def _pack(
+    items: Sequence[Item],
+    number: dict[str, int],
+    parts: dict[str, list[npt.NDArray[Any]]],
+    topics: list[Sparse],
+) -> None:
     parts["days"].append(np.array([item.day for item in items], dtype=np.float64))
     parts["need"].append(np.array([item.need for item in items], dtype=np.float32))
     parts["organisations"].append(np.array([number[item.organisation] for item in items], dtype=np.int32))
     parts["vectors"].append(fixed(np.stack([item.vector for item in items])))
-    parts["topics"].append(fixed(np.stack([item.topics for item in items])))
+    topics.append(Sparse.of(np.stack([item.topics for item in items])))
     parts["domains"].append(np.stack([item.domain for item in items]).astype(np.float32))
     parts["terms"].append(np.concatenate([item.terms for item in items]).astype(np.uint32))
     parts["lengths"].append(np.array([len(item.terms) for item in items], dtype=np.int32))
@@ -145,17 +142,6 @@ def _joined(parts: dict[str, list[npt.NDArray[Any]]], name: str) -> npt.NDArray[
     """Return one column of its pieces, which are let go."""
     pieces = parts.pop(name)
     return np.concatenate(pieces) if pieces else np.zeros(0)
-
-
-def fixed(values: npt.NDArray[Any]) -> Fixed:
-    """Return numbers of [-1, 1] in 16-bit fixed point."""
-    scaled = np.clip(values.astype(np.float32) * _ONE, -_ONE, _ONE)
-    return np.rint(scaled).astype(np.int16)
-
-
-def opened(values: Fixed) -> FloatArray:
-    """Return what `fixed` has closed, to within 2e-5."""
-    return values.astype(np.float32) * np.float32(1 / _ONE)
 
 
 @dataclass(frozen=True)
@@ -183,8 +169,8 @@ class Compact:
     """The window as `scoring.profile` has it, in fixed point; without topics if no post has any."""
 
     vectors: Fixed
-    terms: Fixed
-    topics: Fixed
+    terms: Sparse
+    topics: Sparse
     domains: FloatArray
     need: FloatArray
     days: npt.NDArray[np.float64]
@@ -205,8 +191,8 @@ class Compact:
         """Return rows as floats. `rows` may have any shape."""
         return Side(
             opened(self.vectors[rows]),
-            opened(self.terms[rows]),
-            opened(self.topics[rows]),
+            self.terms.opened(rows),
+            self.topics.opened(rows),
             self.domains[rows],
             self.need[rows],
             self.days[rows],
@@ -219,14 +205,20 @@ class Compact:
     def taken(self, rows: Rows) -> "Compact":
         """Return some rows as a window of their own; rarity stays that of the whole window."""
         return Compact(
-            self.vectors[rows], self.terms[rows], self.topics[rows], self.domains[rows], self.need[rows],
-            self.days[rows], self.organisations[rows], self.on_common_board[rows], self.board_busy[rows],
-            self.all_busy[rows],
+            self.vectors[rows], self.terms.taken(rows), self.topics.taken(rows), self.domains[rows],
+            self.need[rows], self.days[rows], self.organisations[rows], self.on_common_board[rows],
+            self.board_busy[rows], self.all_busy[rows],
         )  # fmt: skip
 
     def joined(self, other: "Compact") -> "Compact":
         """Return the rows of both, whose organisations are numbered alike."""
-        return Compact(*(np.concatenate([getattr(one, name) for one in (self, other)]) for name in _HELD))
+        dense = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _DENSE}
+        return replace(
+            self,
+            **dense,
+            terms=stacked([self.terms, other.terms]),
+            topics=stacked([self.topics, other.topics]),
+        )
 
     def profiles(self, rows: Rows) -> Profiles:
         """Return rows as `scoring.profile` gives them; rarity stays that of the whole window."""
@@ -238,7 +230,9 @@ class Compact:
         )  # fmt: skip
 
 
-_HELD: Final = tuple(one.name for one in fields(Compact))
+_DENSE: Final = (
+    "vectors", "domains", "need", "days", "organisations", "on_common_board", "board_busy", "all_busy",
+)  # fmt: skip
 
 
 def compact(columns: Columns, rarity: Rarity | None = None, traffic: Traffic | None = None) -> Compact:
@@ -256,7 +250,7 @@ def compact(columns: Columns, rarity: Rarity | None = None, traffic: Traffic | N
     return Compact(
         vectors=columns.vectors,
         terms=_weighed(columns, rarity or _rarity(columns)),
-        topics=columns.topics if rarity or columns.topics.any() else columns.topics[:, :0],
+        topics=columns.topics if rarity or len(columns.topics.values) else replace(columns.topics, width=0),
         domains=columns.domains,
         need=columns.need,
         days=columns.days,
@@ -278,10 +272,10 @@ def _rarity(columns: Columns) -> Rarity:
     return rarity
 
 
-def _weighed(columns: Columns, rarity: Rarity) -> Fixed:
+def _weighed(columns: Columns, rarity: Rarity) -> Sparse:
     """Return the terms as `scoring.profile` hashes and weighs them, some rows at a time."""
     n = len(columns)
-    result = np.empty((n, TERM_COLUMNS), dtype=np.int16)
+    pieces = [Sparse.of(np.zeros((0, TERM_COLUMNS)))]
     for start in range(0, n, AT_ONCE):
         stop = min(start + AT_ONCE, n)
         part = columns.terms[columns.starts[start] : columns.starts[stop]]
@@ -293,8 +287,8 @@ def _weighed(columns: Columns, rarity: Rarity) -> Fixed:
         summed = np.bincount(cell, weights=signed[kind], minlength=(stop - start) * TERM_COLUMNS)
         dense = summed.astype(np.float32).reshape(-1, TERM_COLUMNS)
         length = np.linalg.norm(dense, axis=1, keepdims=True)
-        result[start:stop] = fixed(dense / np.maximum(length, _SMALLEST))
-    return result
+        pieces.append(Sparse.of(dense / np.maximum(length, _SMALLEST)))
+    return stacked(pieces)
 
 
 def logits(scorer: Scorer, left: Side, right: Side) -> FloatArray:

@@ -17,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from sentiment.demand.columns import Compact, Fixed, Rows, logits, opened, probability
+from sentiment.demand.columns import Compact, Rows, logits, probability
+from sentiment.demand.fixed_point import Fixed, opened
 from sentiment.demand.scoring import FloatArray, Scorer
 
 BLOCK: Final = 512

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from sentiment.demand.columns import Columns, Compact, compact, logits
 from sentiment.demand.scoring import FloatArray, Item, Scorer, Terms
-from sentiment.demand.traffic import Mark, Traffic
+from sentiment.demand.traffic import Marks, Traffic
 
 PIECE: Final = 16_384
 """Posts of one piece of the window, which are compared, and fall out, together."""
@@ -49,7 +49,6 @@ class _Piece:
     buckets: npt.NDArray[np.uint32]
     counts: npt.NDArray[np.uint32]
     words: Counter[str]
-    marks: Counter[Mark]
     newest: float
 
 
@@ -90,7 +89,7 @@ class Standing:
         for piece in [one for one in self._pieces if one.newest < since]:
             self._pieces.remove(piece)
             self._counts[piece.buckets] -= piece.counts
-            self.traffic.add(piece.marks, -1)
+            self.traffic.add(self._marks(piece.window), -1)
             for key in piece.keys:
                 self._held.pop(key, None)
 
@@ -129,8 +128,7 @@ class Standing:
         columns = Columns((item for (item, _), _ in posts), self._numbers)
         buckets, counts = np.unique(_bucket(columns.terms), return_counts=True)
         self._counts[buckets] += counts.astype(np.uint32)
-        marks = Counter(columns.marks())
-        self.traffic.add(marks)
+        self.traffic.add(columns.marks())
         self._held |= {item.key: revision for (item, _), revision in posts}
         self._pieces.append(
             _Piece(
@@ -139,10 +137,13 @@ class Standing:
                 buckets.astype(np.uint32),
                 counts.astype(np.uint32),
                 Counter(word for (_, said), _ in posts for word in said),
-                marks,
                 float(columns.days.max()),
             )
         )
+
+    def _marks(self, window: Compact) -> Marks:
+        """Return what `traffic` has counted of posts that stand here."""
+        return Marks.of(list(self._numbers), window.organisations, window.domains, window.days)
 
     def _melt(self) -> None:
         """Make one piece of the last two as long as they fit, so that small rounds leave few pieces."""
@@ -162,7 +163,6 @@ def _melted(one: _Piece, two: _Piece) -> _Piece:
         buckets,
         counts,
         one.words + two.words,
-        one.marks + two.marks,
         max(one.newest, two.newest),
     )
 

@@ -6,8 +6,9 @@ import pytest
 from sentiment.demand import clustering, edges, territory
 from sentiment.demand.asking import answers, groups_of, questions
 from sentiment.demand.clustering import in_order, wide
-from sentiment.demand.columns import Columns, Compact, compact, fixed, logits
+from sentiment.demand.columns import Columns, Compact, compact, logits
 from sentiment.demand.constraints import CannotLink, Constraints, MustLink
+from sentiment.demand.fixed_point import fixed
 from sentiment.demand.joining import join_all
 from sentiment.demand.refining import Compared, load_membership, membership_parts
 from sentiment.demand.scoring import Item, load_scorer, profile
