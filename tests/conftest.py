@@ -38,7 +38,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cheaply() -> Iterator[None]:
-    with fast.one_loop_for_clients(), fast.cheap_passwords():
+    with fast.one_loop_for_clients(), fast.cheap_passwords(), fast.statements_compiled_once():
         yield
 
 
@@ -58,6 +58,7 @@ def postgresql() -> Iterator[tuple[str, str]]:
         template = databases.create_database(address)
         database = Database(databases.server_url(address, template))
         database.migrate()
+        fast.share_statements(database.engine)
         database.close()
         yield address, template
 
