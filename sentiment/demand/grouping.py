@@ -241,18 +241,22 @@ def _move(
         for post, (demand, member) in sorted(wanted.items())
         if post not in members or (members[post].demand_id in gathering and members[post].demand_id != demand)
     }
-    for post, (demand, member) in new.items():
-        session.add(
-            DemandMember(
-                demand_id=demand,
-                post_id=post,
-                probability=member.probability,
-                parts=dict(member.parts),
-                joined_at=now,
-            )
+    for some in in_pieces(list(new)):
+        session.execute(
+            sa.insert(DemandMember),
+            [
+                {
+                    "id": new_id(),
+                    "demand_id": new[post][0],
+                    "post_id": post,
+                    "probability": new[post][1].probability,
+                    "parts": dict(new[post][1].parts),
+                    "joined_at": now,
+                }
+                for post in some
+            ],
         )
-        touched.add(demand)
-    session.flush()
+    touched |= {demand for demand, _ in new.values()}
     return touched, len(new), len(gone)
 
 
@@ -317,8 +321,7 @@ def _assignments(session: Session, window: Window, groups: Sequence[Group]) -> l
     free = [
         group
         for group in groups
-        if group.kept is None
-        and len({window.posts[member.key].item.author for member in group.members}) >= GATHERS_FROM
+        if group.kept is None and len({window.posts[key].item.author for key in group.keys}) >= GATHERS_FROM
     ]
     shared: Counter[tuple[str, int]] = Counter()
     gathering = _unsettled(session, window.touched)

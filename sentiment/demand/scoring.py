@@ -102,8 +102,8 @@ def terms_of(text: str) -> Terms:
     pieces = [piece for piece in _NOT_A_WORD.split(text.lower()) if piece]
     bigrams = {piece[at : at + 2] for piece in pieces for at in range(len(piece) - 1)}
     words = {word for piece in pieces for word in rjieba.cut(piece) if len(word) > 1}
-    hashed = [crc32(term.encode()) & ~1 for term in bigrams] + [crc32(word.encode()) | 1 for word in words]
-    return np.unique(np.array(hashed, dtype=np.uint32))
+    hashed = {crc32(term.encode()) & ~1 for term in bigrams} | {crc32(word.encode()) | 1 for word in words}
+    return np.array(sorted(hashed), dtype=np.uint32)
 
 
 @dataclass(frozen=True)

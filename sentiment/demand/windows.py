@@ -18,6 +18,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
@@ -53,6 +54,18 @@ OVERLAP: Final = timedelta(minutes=10)
 
 AT_ONCE: Final = 500
 """Values of one statement."""
+
+ROWS_AT_ONCE: Final = 1000
+"""Rows of the window that are fetched in one step."""
+
+_READ: Final = tuple(
+    getattr(Reading, one)
+    for one in (
+        "post_id", "revision", "organisation", "need_probability", "domain", "domain_probability", "place",
+        "vector", "bundle", "posted_at", "clustered_at",
+    )
+)  # fmt: skip
+"""What grouping knows of a reading. Rows of columns are read in half the time of records."""
 
 DAY_SECONDS: Final = 86_400
 
@@ -180,10 +193,10 @@ def read_window(  # noqa: PLR0917 - what a run is made of
         _read_touched(session, window, lookout, states.keys(), (scorer, since, bundle.name, nowhere, now))
         return window
     window.members = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
-    for reading, author, text in session.execute(candidates(scorer, since)):
-        if window.members.get(reading.post_id, "") in states or reading.post_id not in window.members:
+    for row in session.execute(candidates(scorer, since).execution_options(yield_per=ROWS_AT_ONCE)):
+        if window.members.get(row.post_id, "") in states or row.post_id not in window.members:
             # One that belongs to a demand that was rejected or closed stays there.
-            window.posts[reading.post_id] = window_post(reading, author, text, bundle.name, nowhere)
+            window.posts[row.post_id] = window_post(row, bundle.name, nowhere)
     words = [word for post in window.posts.values() for word in post.words]
     window.everywhere, window.total = Counter(words), len(window.posts)
     return window
@@ -256,12 +269,9 @@ def _read_touched(
     _read_demands(session, window, keys, open_demands)
     told = candidates(scorer, since)
     for some in in_pieces(sorted(keys)):
-        for reading, author, text in session.execute(told.where(col(Reading.post_id).in_(some))):
-            if (
-                window.members.get(reading.post_id, "") in open_demands
-                or reading.post_id not in window.members
-            ):
-                window.posts[reading.post_id] = window_post(reading, author, text, bundle, nowhere)
+        for row in session.execute(told.where(col(Reading.post_id).in_(some))):
+            if window.members.get(row.post_id, "") in open_demands or row.post_id not in window.members:
+                window.posts[row.post_id] = window_post(row, bundle, nowhere)
     words = {word for post in window.posts.values() for word in post.words}
     window.everywhere, window.total = lookout.standing.everywhere(words), len(lookout.standing)
 
@@ -272,26 +282,38 @@ def _catch_up(session: Session, lookout: Lookout, asked: Asked) -> dict[str, Win
     if lookout.read_with != (bundle, len(nowhere)):
         lookout.standing, lookout.seen_until = Standing(), None
         lookout.read_with = bundle, len(nowhere)
-    query = candidates(scorer, since)
-    if lookout.seen_until is not None:
-        clustered = col(Reading.clustered_at)
-        query = query.where(sa.or_(clustered.is_(None), clustered >= lookout.seen_until - OVERLAP))
     fresh: dict[str, WindowPost] = {}
 
     def unknown() -> Iterator[tuple[Told, int]]:
-        for reading, author, text in session.execute(query.execution_options(yield_per=1000)):
-            known = lookout.standing.knows(reading.post_id, reading.revision)
-            if not known or reading.clustered_at is None:
-                post = window_post(reading, author, text, bundle, nowhere)
-                if reading.clustered_at is None:
-                    fresh[reading.post_id] = post
-                if not known:
-                    yield (post.item, post.words), post.revision
+        for row in _unknown(session, lookout, candidates(scorer, since)):
+            post = window_post(row, bundle, nowhere)
+            if row.clustered_at is None:
+                fresh[row.post_id] = post
+            if not lookout.standing.knows(row.post_id, row.revision):
+                yield (post.item, post.words), post.revision
 
     lookout.standing.take(unknown())
     lookout.standing.leave(since.timestamp() / DAY_SECONDS)
     lookout.seen_until = now
     return fresh
+
+
+def _unknown(session: Session, lookout: Lookout, query: Any) -> Iterator[Any]:  # noqa: ANN401 - rows of a query
+    """Yield the posts that do not stand ready yet, or were never grouped.
+
+    What was grouped of late is asked for by its number alone, because most of it is known: after a first run
+    over a large window that is the window itself.
+    """
+    if lookout.seen_until is None:
+        yield from session.execute(query.execution_options(yield_per=ROWS_AT_ONCE))
+        return
+    clustered = col(Reading.clustered_at)
+    late = query.where(clustered >= lookout.seen_until - OVERLAP).order_by(None)
+    numbers = late.with_only_columns(col(Reading.post_id), col(Reading.revision), maintain_column_froms=True)
+    keys = [key for key, revision in session.execute(numbers) if not lookout.standing.knows(key, revision)]
+    yield from session.execute(query.where(clustered.is_(None)))
+    for some in in_pieces(sorted(keys)):
+        yield from session.execute(query.where(col(Reading.post_id).in_(some)))
 
 
 def _read_demands(session: Session, window: Window, keys: set[str], open_demands: Collection[str]) -> None:
@@ -329,7 +351,8 @@ def in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
 def candidates(scorer: Scorer, since: datetime) -> Any:  # noqa: ANN401 - a query over three tables
     """Return the query for the posts of the window that may stand in a demand."""
     return (
-        select(Reading, Post.author, PostRevision.text)
+        sa.select(*_READ, col(Post.author), col(PostRevision.text))
+        .select_from(Reading)
         .join(Post, col(Post.id) == col(Reading.post_id))
         .join(
             PostRevision,
@@ -339,8 +362,8 @@ def candidates(scorer: Scorer, since: datetime) -> Any:  # noqa: ANN401 - a quer
             ),
         )
         .where(
-            Post.state == PostState.PUBLISHED,
-            Post.revision == Reading.revision,
+            col(Post.state) == PostState.PUBLISHED,
+            col(Post.revision) == col(Reading.revision),
             col(Reading.posted_at) > since,
             sa.or_(
                 sa.and_(col(Reading.need_probability) >= scorer.need, col(Reading.domain) != Domain.NONE),
@@ -351,31 +374,29 @@ def candidates(scorer: Scorer, since: datetime) -> Any:  # noqa: ANN401 - a quer
     )
 
 
-def window_post(
-    reading: Reading, author: str, text: str | None, bundle: str, nowhere: FloatArray
-) -> WindowPost:
+def window_post(row: Any, bundle: str, nowhere: FloatArray) -> WindowPost:  # noqa: ANN401 - of `candidates`
     """Return a post with its item; `nowhere` is the bundle's vector of nothing."""
-    vector = np.frombuffer(reading.vector or b"", dtype="<f2").astype(np.float32)
-    if reading.bundle != bundle or vector.shape != nowhere.shape:
+    vector: npt.NDArray[Any] = np.frombuffer(row.vector or b"", dtype="<f2")
+    if row.bundle != bundle or vector.shape != nowhere.shape:
         # Vectors of two bundles, or of two releases, cannot be compared: other parts judge this post.
         vector = nowhere
     return WindowPost(
         item=item_of(
-            key=reading.post_id,
-            author=author,
-            organisation=reading.organisation,
-            posted=reading.posted_at,
-            text=text or "",
+            key=row.post_id,
+            author=row.author,
+            organisation=row.organisation,
+            posted=row.posted_at,
+            text=row.text or "",
             vector=vector,
-            domain=reading.domain,
-            domain_probability=reading.domain_probability,
-            need=reading.need_probability,
-            place=reading.place,
+            domain=row.domain,
+            domain_probability=row.domain_probability,
+            need=row.need_probability,
+            place=row.place,
         ),
-        revision=reading.revision,
-        created_at=reading.posted_at,
-        domain=reading.domain,
-        words=tuple(naming.words_of(text or "")),
+        revision=row.revision,
+        created_at=row.posted_at,
+        domain=row.domain,
+        words=tuple(naming.words_of(row.text or "")),
     )
 
 
