@@ -14,8 +14,7 @@ Neighbours: `pipeline` asks it, `policy` heeds it.
 import re
 from typing import Final
 
-from ahocorasick_rs import AhoCorasick
-
+from moderation.finder import Finder
 from moderation.normalise import Folded
 from moderation.required import required_words
 
@@ -49,23 +48,23 @@ class _AnyOf:
     """Patterns of which one is enough, each tried only where one of its required words stands."""
 
     def __init__(self, *patterns: re.Pattern[str]) -> None:
-        self._always: list[re.Pattern[str]] = []
+        self._always: set[re.Pattern[str]] = set()
         by_word: dict[str, set[re.Pattern[str]]] = {}
         for pattern in patterns:
             words = required_words(pattern.pattern)
             if words is None:
-                self._always.append(pattern)
+                self._always.add(pattern)
             for word in words or ():
                 by_word.setdefault(word, set()).add(pattern)
         self._by_word = list(by_word.values())
-        self._words = AhoCorasick(list(by_word)) if by_word else None
+        self._words = Finder(list(by_word))
 
     def found(self, text: str) -> bool:
         """Tell whether one of the patterns stands in a text."""
-        possible = set(self._always)
-        if self._words is not None:
-            for word, _, _ in self._words.find_matches_as_indexes(text, overlapping=True):
-                possible |= self._by_word[word]
+        words = self._words.indexes(text)
+        if not words and not self._always:
+            return False
+        possible = self._always.union(*[self._by_word[word] for word in words])
         return any(pattern.search(text) for pattern in possible)
 
 

@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from ahocorasick_rs import AhoCorasick
-
+from moderation.finder import Finder
 from moderation.normalise import Folded, ViewName, fold, initials_of, syllables_of, words
 
 SURFACE: Final = (ViewName.PLAIN, ViewName.SQUEEZED, ViewName.JOINED, ViewName.DRAWN)
@@ -113,8 +112,8 @@ class Lexicon:
             for counts_for in (_IN_PLAIN, _IN_SQUEEZED, _IN_JOINED, _IN_DRAWN)
         }
         self._heard = [tuple(sorted(found)) for found in heard.values()]
-        self._writing = AhoCorasick(list(written)) if written else None
-        self._hearing = AhoCorasick(list(heard)) if heard else None
+        self._writing = Finder(list(written))
+        self._hearing = Finder(list(heard))
         self._plain_forms = [fold(term.text).squeezed for term in self.terms]
         self._words = words()
 
@@ -127,9 +126,9 @@ class Lexicon:
     def places(self, folded: Folded) -> dict[int, list[Place]]:
         """Return where each term that is found stands: the view, and start and end in it."""
         found: dict[int, list[Place]] = {}
-        if self._writing is not None:
+        if self._writing:
             # A view that says the same as one before it needs no second search: a match counts for both.
-            plain, squeezed, joined, drawn = folded.plain, folded.squeezed, folded.joined, folded.drawn
+            plain, squeezed, joined, drawn = folded.surface
             self._write(plain, ViewName.PLAIN, _IN_PLAIN, found)
             if squeezed is not plain:
                 self._write(squeezed, ViewName.SQUEEZED, _IN_SQUEEZED, found)
@@ -137,18 +136,20 @@ class Lexicon:
                 self._write(joined, ViewName.JOINED, _IN_JOINED, found)
             if drawn is not squeezed:
                 self._write(drawn, ViewName.DRAWN, _IN_DRAWN, found)
-        for term, view, start, end in self._sounds(folded):
-            found.setdefault(term, []).append((view, start, end))
+        if self._hearing:
+            for term, view, start, end in self._sounds(folded):
+                found.setdefault(term, []).append((view, start, end))
         return found
 
     def _write(
         self, text: str, view: ViewName, counts_for: frozenset[ViewName], found: dict[int, list[Place]]
     ) -> None:
         """Add the terms that are written in a text to what was found."""
-        if self._writing is None:
+        matches = self._writing.find(text)
+        if not matches:
             return
         written, cuttable = self._written[counts_for], self._cuttable
-        for pattern, start, end in self._writing.find_matches_as_indexes(text, overlapping=True):
+        for pattern, start, end in matches:
             terms = written[pattern]
             if not terms or (cuttable[pattern] and not _at_edges(text, start, end)):
                 continue
@@ -160,9 +161,7 @@ class Lexicon:
                     found[term] = [place]
 
     def _sounds(self, folded: Folded) -> Iterator[Match]:
-        if self._hearing is None:
-            return
-        for pattern, start, end in self._hearing.find_matches_as_indexes(folded.pinyin, overlapping=True):
+        for pattern, start, end in self._hearing.find(folded.pinyin):
             surface, latin = folded.heard(start, end)
             for term in self._heard[pattern]:
                 if latin or self._is_disguise(surface, self._plain_forms[term], folded, start, end):

@@ -24,11 +24,12 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib import resources
 from typing import Final
 
-from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
+import numpy as np
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
 
 class ViewName(StrEnum):
@@ -158,11 +159,14 @@ def _usual() -> Iterator[str]:
 _TO_FOLD: Final = re.compile(f"[^{re.escape(''.join(_usual()))}]")
 """What may fold to something else. Nine posts in ten have none of it, and looking is cheap."""
 
-_SOFT: Final = re.compile(rf"(?:[^\w{re.escape(BARRIERS + _COMMAS)}]|_)++")
+# Both begin with one set of characters, so that the engine finds at once where they may begin.
+_SOFT: Final = re.compile(
+    rf"[\W_](?<![{re.escape(BARRIERS + _COMMAS)}])(?:[^\w{re.escape(BARRIERS + _COMMAS)}]|_)*+"
+)
 _FOUR: Final = re.compile(r"[^\W_]{4}")
 _NEVER_APART: Final = frozenset("*_^·•")
 """Marks that nobody puts between two sentences or two words."""
-_BEFORE_ONE: Final = re.compile(rf"[{re.escape(_COMMAS)}]++(?=[^\W_](?![^\W_]))")
+_BEFORE_ONE: Final = re.compile(rf"[{re.escape(_COMMAS)}][{re.escape(_COMMAS)}]*+(?=[^\W_](?![^\W_]))")
 _MAYBE_DRAWN: Final = re.compile("[\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]")
 _DRAWN: Final = re.compile(f"[{''.join(PICTURES)}]")
 _STAND_TABLE: Final = str.maketrans(PICTURES)
@@ -184,6 +188,23 @@ _DIGITS: Final = str.maketrans(
 )
 
 
+def _plainest() -> Iterator[str]:
+    """Give the characters beside which no view differs from another, split and repeated ones apart."""
+    for character in _usual():
+        letter = character.isalnum() and not _MESSENGER_BEGINS.match(character)
+        if (letter or character in BARRIERS) and character not in PICTURES:
+            yield character
+
+
+_ODD: Final = re.compile(
+    rf"[^{re.escape(''.join(_plainest()))}](?:(?<![{re.escape(_COMMAS)}])|(?=[^\W_](?![^\W_])))"
+)
+"""What may make the plain, squeezed and drawn views differ from the text: any other character, and a comma
+before a single letter. Three posts in four have none of it, and one look tells."""
+
+_MAYBE_DIGIT: Final = re.compile(f"[{''.join(map(chr, _DIGITS))}]")
+
+
 class _Layer:
     """A view made from another by cutting and replacing passages.
 
@@ -191,14 +212,22 @@ class _Layer:
     A replaced passage is one whole: each of its new characters has the span of all of it.
     """
 
+    __slots__ = ("_bounds", "below", "edits", "text")
+
     def __init__(self, text: str, below: "_Layer | None", edits: Sequence[tuple[int, int, str]] = ()) -> None:
         self.text = text
         self.below = below
         self.edits = edits
+        self._bounds: tuple[list[int], list[int]] | None = None
 
-    @cached_property
+    @property
     def bounds(self) -> tuple[list[int], list[int]]:
         """Starts and ends in the original of each character of this view."""
+        if self._bounds is None:
+            self._bounds = self._find_bounds()
+        return self._bounds
+
+    def _find_bounds(self) -> tuple[list[int], list[int]]:
         below = self.below
         if below is None:
             raise NotImplementedError
@@ -219,12 +248,16 @@ class _Layer:
 
 
 class _Plain(_Layer):
-    def __init__(self, original: str) -> None:
-        super().__init__(original if _TO_FOLD.search(original) is None else original.translate(_PLAIN), None)
+    __slots__ = ("original",)
+
+    def __init__(self, original: str, text: str) -> None:
+        self.text = text
+        self.below = None
+        self.edits = ()
+        self._bounds = None
         self.original = original
 
-    @cached_property
-    def bounds(self) -> tuple[list[int], list[int]]:
+    def _find_bounds(self) -> tuple[list[int], list[int]]:
         """As above, from the length that each character folds to."""
         if self.text == self.original:
             return list(range(len(self.text))), list(range(1, len(self.text) + 1))
@@ -249,8 +282,9 @@ def _edited(layer: _Layer, edits: list[tuple[int, int, str]]) -> _Layer:
     return _Layer("".join(pieces), layer, edits)
 
 
-def _soft_runs(text: str) -> Iterator[tuple[int, int, str]]:
-    """Give what stands between characters, but not what may stand between two longer stretches of text."""
+def _soft_runs(text: str) -> list[tuple[int, int, str]]:
+    """Return what stands between characters, but not what may stand between two longer stretches of text."""
+    found: list[tuple[int, int, str]] = []
     for match in _SOFT.finditer(text):
         start, end = match.span()
         if (
@@ -259,23 +293,22 @@ def _soft_runs(text: str) -> Iterator[tuple[int, int, str]]:
             or not _FOUR.match(text, end)
             or _NEVER_APART.issuperset(match[0])
         ):
-            yield start, end, ""
+            found.append((start, end, ""))
+    return found
 
 
-def _lone_commas(text: str) -> Iterator[tuple[int, int, str]]:
-    """Give commas and the like that stand between two single characters."""
-    for match in _BEFORE_ONE.finditer(text):
-        start, end = match.span()
-        if start and text[start - 1].isalnum() and (start == 1 or not text[start - 2].isalnum()):
-            yield start, end, ""
+def _lone_commas(text: str) -> list[tuple[int, int, str]]:
+    """Return commas and the like that stand between two single characters."""
+    return [
+        (start, end, "")
+        for start, end in map(re.Match.span, _BEFORE_ONE.finditer(text))
+        if start and text[start - 1].isalnum() and (start == 1 or not text[start - 2].isalnum())
+    ]
 
 
 def _squeeze(layer: _Layer) -> _Layer:
-    if _SOFT.search(layer.text):
-        layer = _edited(layer, list(_soft_runs(layer.text)))
-    if _BEFORE_ONE.search(layer.text):
-        layer = _edited(layer, list(_lone_commas(layer.text)))
-    return layer
+    layer = _edited(layer, _soft_runs(layer.text))
+    return _edited(layer, _lone_commas(layer.text))
 
 
 class _Joins:
@@ -284,18 +317,27 @@ class _Joins:
     def __init__(self) -> None:
         rows = table_rows("joins.txt")
         self.made = [row[2] for row in rows]
-        self.automaton = AhoCorasick(
-            [row[:2] for row in rows],
+        # Over bytes, because the places are asked only of the few texts that have any.
+        self.automaton = BytesAhoCorasick(
+            [row[:2].encode() for row in rows],
             matchkind=MatchKind.LeftmostFirst,
             implementation=Implementation.DFA,
         )
 
+    def stand_in(self, text: str) -> bool:
+        """Tell whether there is anything to write for a pair of parts in the text."""
+        return bool(self.automaton.find_matches_as_indexes(text.encode()))
+
     def edits(self, text: str) -> list[tuple[int, int, str]]:
         """Return what to write for each pair of parts in the text."""
-        return [
-            (start, end, self.made[index])
-            for index, start, end in self.automaton.find_matches_as_indexes(text)
-        ]
+        written = text.encode()
+        found: list[tuple[int, int, str]] = []
+        at = passed = 0
+        for index, start, _ in self.automaton.find_matches_as_indexes(written):
+            at += len(written[passed:start].decode())
+            passed = start
+            found.append((at, at + 2, self.made[index]))
+        return found
 
 
 def _as_in_the_south(syllable: str) -> str:
@@ -317,13 +359,19 @@ class _Syllables:
         self.symbols = {
             syllable: own.get(_as_in_the_south(syllable), symbol) for syllable, symbol in own.items()
         }
-        self.table: dict[int, str] = {}
+        # Of two bytes each, as are the characters: one step for a whole text, and small enough for the cache.
+        self.table = np.arange(0x10000, dtype=np.uint16)
         for syllable, characters in rows:
-            self.table.update(dict.fromkeys(map(ord, characters), self.symbols[syllable]))
+            self.table[[ord(character) for character in characters]] = ord(self.symbols[syllable])
         self.written = {syllable: characters[0] for syllable, characters in rows}
         self.initials = {
             ord(character): syllable[0] for syllable, characters in rows for character in characters
         }
+
+    def of(self, text: str) -> str:
+        """Return a text with a symbol in the place of each character that has a syllable."""
+        written = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
+        return self.table.take(written).tobytes().decode("utf-16-le", "surrogatepass")
 
     def split(self, letters: str) -> list[str] | None:
         """Return the syllables of a run of letters, or None where it has letters left over."""
@@ -368,7 +416,19 @@ def _with_messenger(layer: _Layer) -> _Layer:
     if _MESSENGER_BEGINS.search(layer.text) is None:
         return layer
     layer = _edited(layer, [(match.start() + 1, match.end(), "信") for match in _HEART.finditer(layer.text)])
-    return _edited(layer, [(*match.span(), "微信") for match in _MESSENGER.finditer(layer.text)])
+    return _edited(layer, [(start, end, "微信") for start, end in _messengers(layer.text)])
+
+
+def _messengers(text: str) -> Iterator[tuple[int, int]]:
+    """Give the places of the messenger's other names: tried only where one of them may begin."""
+    at = 0
+    while (begins := _MESSENGER_BEGINS.search(text, at)) is not None:
+        match = _MESSENGER.match(text, begins.start())
+        if match is None:
+            at = begins.end()
+        else:
+            yield match.span()
+            at = match.end()
 
 
 def _with_written_sounds(layer: _Layer) -> _Layer:
@@ -385,30 +445,60 @@ def _with_written_sounds(layer: _Layer) -> _Layer:
 
 
 class Folded:
-    """One text and its views. Equal texts fold equally; nothing here is shared between texts."""
+    """One text and its views. Equal texts fold equally; nothing here is shared between texts.
 
-    __slots__ = ("_digits_", "_drawn_", "_joined_", "_pinyin_", "_plain", "_squeezed_", "original")
+    `plain` is the plain view; the others are worked out when they are asked for.
+    """
+
+    __slots__ = (
+        "_digits_",
+        "_drawn_",
+        "_is_even",
+        "_joined_",
+        "_pinyin_",
+        "_plain_",
+        "_squeezed_",
+        "_surface_",
+        "original",
+        "plain",
+    )
 
     def __init__(self, original: str) -> None:
         self.original = original
-        self._plain: _Layer = _Plain(original)
+        self._is_even = _ODD.search(original) is None
+        if self._is_even or _TO_FOLD.search(original) is None:
+            self.plain = original
+        else:
+            self.plain = original.translate(_PLAIN)
+        self._plain_: _Layer | None = None
         self._squeezed_: _Layer | None = None
         self._joined_: _Layer | None = None
         self._drawn_: _Layer | None = None
         self._pinyin_: _Layer | None = None
         self._digits_: str | None = None
+        self._surface_: tuple[str, str, str, str] | None = None
+
+    @property
+    def _plain(self) -> _Layer:
+        if self._plain_ is None:
+            self._plain_ = _Plain(self.original, self.plain)
+        return self._plain_
 
     @property
     def _squeezed(self) -> _Layer:
         if self._squeezed_ is None:
-            self._squeezed_ = _squeeze(self._plain)
+            self._squeezed_ = self._plain if self._is_even else _squeeze(self._plain)
         return self._squeezed_
 
     @property
     def _joined(self) -> _Layer:
+        if self._joined_ is None and self._surface_ is not None and self._surface_[2] is self.plain:
+            self._joined_ = self._plain
         if self._joined_ is None:
-            layer = _with_messenger(self._plain)
-            layer = self._squeezed if layer is self._plain else _squeeze(layer)
+            layer = self._plain
+            if not self._is_even:
+                layer = _with_messenger(layer)
+                layer = self._squeezed if layer is self._plain else _squeeze(layer)
             layer = _edited(layer, _joins().edits(layer.text))
             if _MAYBE_REPEATED.search(layer.text):
                 repeated = [(*match.span(), match[1]) for match in _REPEATED.finditer(layer.text)]
@@ -420,7 +510,7 @@ class Folded:
     def _drawn(self) -> _Layer:
         if self._drawn_ is None:
             layer = self._plain
-            if _MAYBE_DRAWN.search(layer.text):
+            if not self._is_even and _MAYBE_DRAWN.search(layer.text):
                 found = [(*match.span(), PICTURES[match[0]]) for match in _DRAWN.finditer(layer.text)]
                 layer = _edited(layer, found)
             self._drawn_ = self._squeezed if layer is self._plain else _squeeze(layer)
@@ -431,28 +521,38 @@ class Folded:
         if self._pinyin_ is None:
             layer = _with_written_sounds(self._plain)
             layer = self._joined if layer is self._plain else _squeeze(layer)
-            self._pinyin_ = _Layer(layer.text.translate(_syllables().table), layer)
+            self._pinyin_ = _Layer(_syllables().of(layer.text), layer)
         return self._pinyin_
 
     @property
-    def plain(self) -> str:
-        """The plain view."""
-        return self._plain.text
+    def surface(self) -> tuple[str, str, str, str]:
+        """The plain, squeezed, joined and drawn views. What a view shares with another is one string."""
+        surface = self._surface_
+        if surface is None:
+            plain = self.plain
+            if not self._is_even:
+                surface = plain, self._squeezed.text, self._joined.text, self._drawn.text
+            elif _joins().stand_in(plain) or _MAYBE_REPEATED.search(plain):
+                surface = plain, plain, self._joined.text, plain
+            else:
+                surface = plain, plain, plain, plain
+            self._surface_ = surface
+        return surface
 
     @property
     def squeezed(self) -> str:
         """The view without what was inserted between characters."""
-        return self._squeezed.text
+        return self.surface[1]
 
     @property
     def joined(self) -> str:
         """The view with split characters put together."""
-        return self._joined.text
+        return self.surface[2]
 
     @property
     def drawn(self) -> str:
         """The view with pictures read as characters."""
-        return self._drawn.text
+        return self.surface[3]
 
     @property
     def pinyin(self) -> str:
@@ -463,7 +563,8 @@ class Folded:
     def digits(self) -> str:
         """The plain view with every digit in ASCII, character for character."""
         if self._digits_ is None:
-            self._digits_ = self._plain.text.translate(_DIGITS)
+            plain = self.plain
+            self._digits_ = plain.translate(_DIGITS) if _MAYBE_DIGIT.search(plain) else plain
         return self._digits_
 
     def text(self, view: ViewName) -> str:

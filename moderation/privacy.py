@@ -98,6 +98,8 @@ _ANYTHING: Final = re.compile(
     r"[0-9]\W{0,3}[0-9]|@|\[at\]|\(at\)|[a-z][a-z0-9_-]{4}|[a-z0-9]\s?[.点點。\[(【（]|[0-9]\s?[号栋幢座巷弄室房单]|[栋座幢][0-9]"
 )
 """Without one of these no detector finds anything: a cheap look before the dear ones."""
+_ANY_BEGINS: Final = re.compile(r"[0-9a-z@\[(栋座幢]")
+"""What each of these begins with: a cheaper look before that one."""
 
 _NUMBER_OF_A_THING: Final = re.compile(
     r"(?:订单|单号|运单|快递|物流|取件|流水|编号|学号|工号|考号|准考证|考生号|isbn|issn|读数|圆周率|版本|型号|货号|序列号|条码|验证码|案号|文号|"
@@ -261,7 +263,8 @@ def findings(folded: Folded) -> tuple[Finding, ...]:
     A link to a public site is not found at all.
     """
     plain, digits = folded.plain, folded.digits
-    if _ANYTHING.search(digits) is None:
+    begins = _ANY_BEGINS.search(digits)
+    if begins is None or _ANYTHING.search(digits, begins.start()) is None:
         return ()
     found = {(Kind(name), start, end) for name, start, end in links(folded)}
     for detector in _DETECTORS:

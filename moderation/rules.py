@@ -18,10 +18,10 @@ from functools import cached_property
 from typing import Final
 
 import re2
-from ahocorasick_rs import AhoCorasick
 
 from models.vocabulary import Category
 from moderation.behaviour import Behaviour, Sighting, is_conspicuous
+from moderation.finder import Finder
 from moderation.lexicon import Lexicon, Place, Term
 from moderation.normalise import Folded, ViewName, sentence_bounds
 from moderation.privacy import Finding, Kind, Owner, findings
@@ -238,16 +238,14 @@ class _Patterns:
             for word in words or ():
                 by_word[word].add(place)
         self._by_word = [frozenset(places) for places in by_word.values()]
-        self._words = AhoCorasick(list(by_word)) if by_word else None
+        self._words = Finder(list(by_word))
 
     def possible(self, folded: Folded) -> set[int]:
         """Return the patterns that may occur: those without required words, and those with one in a view."""
-        found = set(self._always)
-        if self._words is not None:
-            for text in dict.fromkeys((folded.plain, folded.squeezed, folded.joined, folded.drawn)):
-                words = self._words.find_matches_as_indexes(text, overlapping=True)
-                found.update(*{self._by_word[word] for word, _, _ in words})
-        return found
+        words: set[int] = set()
+        for text in set(folded.surface):
+            words |= self._words.indexes(text)
+        return self._always.union(*[self._by_word[word] for word in words])
 
     def places(self, index: int, folded: Folded) -> Iterator[tuple[ViewName, int, int]]:
         """Give the places of a pattern in each of its views."""

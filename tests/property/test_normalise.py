@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moderation import normalise
 from moderation.lexicon import Lexicon, Term
 from moderation.normalise import BARRIERS, ViewName, fold
 
@@ -69,6 +70,20 @@ def test_every_view_keeps_an_ordered_span_in_range_for_each_character(text: str)
         assert len(spans) == len(folded.text(view))
         assert all(0 <= start < end <= len(text) for start, end in spans)
         assert spans == sorted(spans)
+
+
+@settings(deadline=None)
+@given(ANYTHING, st.permutations(VIEWS))
+def test_a_text_with_nothing_odd_takes_a_shorter_way_to_the_same_views(
+    text: str, order: list[ViewName]
+) -> None:
+    short, long = fold(text), fold(text)
+    long._is_even = False
+    found = {view: (short.text(view), list(short.spans(view))) for view in order}
+
+    assert short.plain == text.translate(normalise._PLAIN)
+    for view in VIEWS:
+        assert found[view] == (long.text(view), list(long.spans(view)))
 
 
 @settings(deadline=None)
