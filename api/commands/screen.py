@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,6 +23,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 
 from api.classifier import open_classifier
 from api.commands.rows import Line, lines, open_rows
+from learning.cascade import CascadeBundle
 from models.errors import ConfigurationError
 from moderation.pipeline import Outcome, Screener, load_screener
 from moderation.settings import ModerationSettings
@@ -48,9 +49,13 @@ class _Parts:
     rulebooks: Path | None
     transformer: Path | None
     labels: str
+    beside: bool = False
+    """Whether another process works beside this one: then the encoder takes one processor and not two."""
 
     def screener(self) -> Screener:
         classifier = open_classifier(self.bundle, self.transformer, self.labels)
+        if self.beside and isinstance(classifier, CascadeBundle):
+            classifier = replace(classifier, encoder=replace(classifier.encoder, threads=1))
         return load_screener(ModerationSettings(operator_rulebooks=self.rulebooks), classifier)
 
 
@@ -167,7 +172,10 @@ def _executor(file: Path, parts: _Parts) -> Executor:
         executor = ProcessPoolExecutor(_WORKERS, mp_context=get_context("fork"))
     else:
         executor = ProcessPoolExecutor(
-            _WORKERS, mp_context=get_context("spawn"), initializer=_start, initargs=(parts,)
+            _WORKERS,
+            mp_context=get_context("spawn"),
+            initializer=_start,
+            initargs=(replace(parts, beside=True),),
         )
     # The processes start with the first work, and must do so before the progress bar has its thread.
     for future in [executor.submit(_work, ()) for _ in range(_WORKERS)]:
