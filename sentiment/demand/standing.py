@@ -104,24 +104,25 @@ class Standing:
 
     def near(self, items: Collection[Item], scorer: Scorer, since: float) -> set[str]:
         """Return the keys of the posts that are nearest to `items`, and near enough; exact."""
-        if not items:
+        if not items or not self._pieces:
             return set()
         asked = compact(Columns(items, self._numbers), self.rarity, self.traffic)
         side = asked.side(np.arange(len(asked)))
-        best = np.full((len(asked), 0), 0.0, dtype=np.float32)
-        places = np.zeros((len(asked), 0), dtype=np.int64)
+        least = np.log(NEAR / (1 - NEAR))
+        rows, scores, places = [], [], []
         for number, piece in enumerate(self._pieces):
             every = np.arange(len(piece.keys), dtype=np.int64)
             close = logits(scorer, side, piece.window.side(every))
             close[:, piece.window.days < since] = -np.inf
-            best = np.hstack([best, close])
-            here = np.broadcast_to(number * PIECE + every, close.shape)
-            places = np.hstack([places, here])
-            if best.shape[1] > NEAREST:
-                kept = np.argpartition(-best, NEAREST, axis=1)[:, : NEAREST + 1]
-                best = np.take_along_axis(best, kept, axis=1)
-                places = np.take_along_axis(places, kept, axis=1)
-        found = np.unique(places[best >= np.log(NEAR / (1 - NEAR))])
+            row, at = np.nonzero(close >= least)
+            rows.append(row)
+            scores.append(close[row, at])
+            places.append(number * PIECE + at)
+        row, place = np.concatenate(rows), np.concatenate(places)
+        order = np.lexsort((place, -np.concatenate(scores), row))
+        row = row[order]
+        rank = np.arange(len(row)) - np.searchsorted(row, row)
+        found = np.unique(place[order[rank <= NEAREST]])
         return {self._pieces[place // PIECE].keys[place % PIECE] for place in found.tolist()}
 
     def _add(self, posts: list[tuple[Told, int]]) -> None:
