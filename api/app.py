@@ -56,6 +56,7 @@ from api.routes import (
 from api.routes.public import Published
 from api.rules import RuleFigures
 from api.settings import Settings
+from api.shelf import Shelf
 from api.similar import Neighbourhood
 from api.wiring import Service, build_service
 from api.worker import WorkerBeside
@@ -200,7 +201,7 @@ def _routes() -> list[BaseRoute]:
         organisations,
         settings,
     ):
-        whole.include_router(module.router)
+        whole.include_router(Shelf(module.router))
     for router in console.routers():
-        whole.include_router(router)
+        whole.include_router(Shelf(router))
     return whole.routes
