@@ -9,6 +9,7 @@ process at a time.
 Neighbours: the rooms' `jobs`; `worker` and `app` start and stop this.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ from api.wiring import Service
 from models.database import Database
 
 log = structlog.get_logger("timetable")
+
+# That a round still runs when the next is due is no news: `max_instances` is there for that.
+logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 HOUR = 3600
 
