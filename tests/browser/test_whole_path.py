@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("br
 
 TITLE = "云岭师范学院南区宿舍热水供应不足"
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-DELIVERY_SECONDS = 30
+DELIVERY_SECONDS = 120
 
 
 def left(page: Page) -> int:

@@ -546,7 +546,7 @@ def test_two_bulks_at_once_decide_about_each_post_once(database: Database, now: 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(decide, OFFICER, seen[:9])
         two = pool.submit(decide, COLLEAGUE, [*reversed(seen[3:]), seen[5]])
-        done = [one.result(timeout=60), two.result(timeout=60)]
+        done = [one.result(timeout=240), two.result(timeout=240)]
 
     assert sorted(made.task_id or "" for bulk in done for made in bulk.decided) == sorted(tasks)
     assert {refused.code for bulk in done for refused in bulk.refused} == {"task_closed"}

@@ -31,7 +31,7 @@ from tests.support.browser import free_port
 from tests.support.screeners import ScriptedScreener
 from tests.support.services import HASH, Clock, make_service
 
-START_SECONDS = 30
+START_SECONDS = 240
 CALLER = Caller(posting.SOURCE, "key:test", ("gd",))
 PEOPLE = {
     "linxiao": ("林晓", Role.OFFICER),

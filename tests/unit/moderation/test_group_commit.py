@@ -28,7 +28,7 @@ class SlowScreener(ScriptedScreener):
 
     def screen(self, texts: Sequence[str]) -> list[Outcome]:
         self.calls.append(len(texts))
-        assert self.go.wait(10)
+        assert self.go.wait(120)
         if "绊一跤" in texts:
             raise RuntimeError("tripped")
         return super().screen(texts)
