@@ -193,10 +193,22 @@ def read_window(  # noqa: PLR0917 - what a run is made of
         _read_touched(session, window, lookout, states.keys(), (scorer, since, bundle.name, nowhere, now))
         return window
     window.members = dict(session.exec(select(DemandMember.post_id, DemandMember.demand_id)).all())
-    for row in session.execute(candidates(scorer, since).execution_options(yield_per=ROWS_AT_ONCE)):
-        if window.members.get(row.post_id, "") in states or row.post_id not in window.members:
-            # One that belongs to a demand that was rejected or closed stays there.
-            window.posts[row.post_id] = window_post(row, bundle.name, nowhere)
+    _same_vectors(lookout, bundle.name, nowhere)
+
+    def unknown() -> Iterator[tuple[Told, int]]:
+        for row in session.execute(candidates(scorer, since).execution_options(yield_per=ROWS_AT_ONCE)):
+            post = window_post(row, bundle.name, nowhere)
+            if window.members.get(row.post_id, "") in states or row.post_id not in window.members:
+                # One that belongs to a demand that was rejected or closed stays there.
+                window.posts[row.post_id] = post
+            if size > WHOLE and not lookout.standing.knows(row.post_id, row.revision):
+                yield (post.item, post.words), post.revision
+
+    # A window that is large is at hand for the next run, which does not read it again.
+    lookout.standing.take(unknown())
+    if size > WHOLE:
+        lookout.standing.leave(since.timestamp() / DAY_SECONDS)
+        lookout.seen_until = now
     words = [word for post in window.posts.values() for word in post.words]
     window.everywhere, window.total = Counter(words), len(window.posts)
     return window
@@ -279,9 +291,7 @@ def _read_touched(
 def _catch_up(session: Session, lookout: Lookout, asked: Asked) -> dict[str, WindowPost]:
     """Take what is new since the last run into what stands ready, and return what was never grouped."""
     scorer, since, bundle, nowhere, now = asked
-    if lookout.read_with != (bundle, len(nowhere)):
-        lookout.standing, lookout.seen_until = Standing(), None
-        lookout.read_with = bundle, len(nowhere)
+    _same_vectors(lookout, bundle, nowhere)
     fresh: dict[str, WindowPost] = {}
 
     def unknown() -> Iterator[tuple[Told, int]]:
@@ -296,6 +306,13 @@ def _catch_up(session: Session, lookout: Lookout, asked: Asked) -> dict[str, Win
     lookout.standing.leave(since.timestamp() / DAY_SECONDS)
     lookout.seen_until = now
     return fresh
+
+
+def _same_vectors(lookout: Lookout, bundle: str, nowhere: FloatArray) -> None:
+    """Forget a window that was read with the vectors of another bundle."""
+    if lookout.read_with != (bundle, len(nowhere)):
+        lookout.standing, lookout.seen_until = Standing(), None
+        lookout.read_with = bundle, len(nowhere)
 
 
 def _unknown(session: Session, lookout: Lookout, query: Any) -> Iterator[Any]:  # noqa: ANN401 - rows of a query

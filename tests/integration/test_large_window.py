@@ -1,6 +1,7 @@
 """A large window is not read again: a run reads what is new and what that touches."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
@@ -69,6 +70,31 @@ def test_a_run_reads_no_more_than_what_is_new_and_what_that_touches(
 
     assert window.touched == set()
     assert window.posts.keys() == window.due.keys()
+
+
+def test_what_one_run_grouped_whole_is_at_hand_for_the_next(
+    forum: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as many:
+        many.setattr(windows, "FEW", 0)
+        run(forum, now)
+    later = now + timedelta(minutes=2)
+    lookout, opened, read = windows.lookout_of(forum), windows.window_post, set[str]()
+    with forum.transaction() as session:
+        voice_water(session, later, 1, organisation=OTHER)
+    read_due(forum, BUNDLE, SETTINGS, later)
+    monkeypatch.setattr(lookout.standing, "near", lambda *_: set())
+
+    def seen(row: Any, *others: Any) -> windows.WindowPost:
+        read.add(row.post_id)
+        return opened(row, *others)
+
+    monkeypatch.setattr(windows, "window_post", seen)
+    with forum.reading() as session:
+        window = windows.read_window(session, lookout, BUNDLE, SETTINGS, load_scorer(), later)
+
+    assert len(lookout.standing) == 12
+    assert read == window.due.keys()
 
 
 def test_what_nobody_proposed_leaves_with_the_window(campuses: Database, now: datetime) -> None:
