@@ -224,10 +224,12 @@ def test_the_shipped_recipe_is_found_by_its_name_and_by_its_path() -> None:
 def test_the_command_fine_tunes_and_says_how_to_try_it(data: Path, tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     base = write_tiny_transformer(tmp_path / "base")
+    brief = tmp_path / "brief.toml"
+    brief.write_text(RECIPE.replace("epochs = 15", "epochs = 2"))
     app = typer.Typer()
     app.command()(train)
     words = [
-        str(data / "tiny.toml"),
+        str(brief),
         "--from",
         str(base),
         "--data",
