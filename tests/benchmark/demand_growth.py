@@ -39,7 +39,7 @@ from sentiment.demand.territory import regroup
 from sentiment.topics import load_topics
 
 SEED = 20261121
-DIMENSIONS = 64
+DIMENSIONS = 128
 IN_DEMANDS = 0.6
 PER_DEMAND = 14
 PER_BOARD = 150
