@@ -85,6 +85,12 @@ def database(database_url: str) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture(scope="session")
+def secret_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A secret for servers in processes of their own: the first passes the door, the others remember it."""
+    return tmp_path_factory.mktemp("installation") / "secret"
+
+
 @pytest.fixture
 def now() -> datetime:
     return NOW

@@ -27,7 +27,7 @@ from moderation.deletion import delete
 from tests.support import posting
 from tests.support.posting import fields, send
 from tests.support.screeners import ScriptedScreener
-from tests.support.services import SECRET, make_service
+from tests.support.services import make_service
 
 
 @pytest.fixture
@@ -267,13 +267,15 @@ def test_an_export_tells_states_and_decisions_and_no_texts_or_authors(
 
 
 @pytest.mark.usefixtures("service")
-def test_the_commands_work_from_a_shell(database: Database, now: datetime, tmp_path: Path) -> None:
+def test_the_commands_work_from_a_shell(
+    database: Database, secret_file: Path, now: datetime, tmp_path: Path
+) -> None:
     file = tmp_path / "posts.jsonl"
     file.write_bytes(jsonl([*posts(now, 30), {"text": ""}]))
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("TINGJIAN_")},
         "TINGJIAN_DATABASE_URL": database.url,
-        "TINGJIAN_SECRET": SECRET,
+        "TINGJIAN_SECRET_FILE": str(secret_file),
     }
 
     def tingjian(*words: str) -> subprocess.CompletedProcess[str]:
