@@ -46,7 +46,7 @@ def test_a_right_proposal_counts_from_the_tenth_person_and_a_wrong_one_finds_not
             demand = Demand(
                 title=name, domain=Domain.CAMPUS_LIFE, organisation="gd/a", state=DemandState.PROPOSED,
                 first_posted_at=BEGUN, last_posted_at=BEGUN, proposed_at=BEGUN + timedelta(seconds=30),
-                delay_seconds=21.0, delay_posts=2,
+                tenth_author_at=BEGUN + timedelta(seconds=9), delay_seconds=21.0, delay_posts=2,
             )  # fmt: skip
             session.add(demand)
             session.flush()
@@ -64,5 +64,6 @@ def test_a_right_proposal_counts_from_the_tenth_person_and_a_wrong_one_finds_not
     figures = seen.figures()
 
     assert (figures["proposals"], figures["proposals_right"]) == (2, 1)
+    assert (figures["proposals_of_before"], figures["seconds_max"]) == (0, 21.0)
     assert (figures["demands_of_ten"], figures["demands_found"], figures["never_proposed"]) == (1, 1, 0)
     assert figures["seconds_from_the_true_tenth_max"] == 21.0  # From the tenth of twelve, at second nine
