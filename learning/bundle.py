@@ -22,7 +22,7 @@ from models.errors import ConfigurationError
 
 __all__ = ["SHIPPED", "Bundle", "FloatArray", "Reads", "load_bundle"]
 
-SHIPPED: Final = Path(__file__).parent / "bundles" / "cascade-2026.11.3"
+SHIPPED: Final = Path(__file__).parent / "bundles" / "cascade-2026.11.4"
 MATTERS: Final = Path(__file__).parent / "bundles" / "matters-2026.11"
 
 

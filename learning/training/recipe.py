@@ -189,7 +189,7 @@ class RevisionEntry(_Part):
     others
         The share of the other lessons that is taught beside the texts that were read again.
     weight
-        How much more the head in question counts for those texts.
+        How much more the head in question counts for those texts, and every head for a text that is new.
     soft
         How much the network listens to what it said before, against the labels.
     """

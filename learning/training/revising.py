@@ -63,6 +63,7 @@ def revise(
     soft[unknown[places]] = np.nan if taught is None else taught[places][unknown[places]]
     weight = tasks.weight[places].copy()
     weight[read[places], head] *= entry.weight
+    weight[unknown[places]] *= entry.weight
     tell(f"{len(places) - len(kept)} texts taught anew, {len(kept)} others beside them")
     part = Tasks(
         [tasks.texts[place] for place in places],

@@ -32,7 +32,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "shipped":
         return load_bundle()
     if request.param == "linear":
-        return load_bundle(SHIPPED.with_name("linear-2026.11.4"))
+        return load_bundle(SHIPPED.with_name("linear-2026.11.5"))
     if request.param == "written":
         return WrittenBundle(default={Category.SPAM: 0.25})
     from learning.transformer import open_transformer

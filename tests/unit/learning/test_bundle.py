@@ -9,7 +9,7 @@ from learning.manifest import CascadeManifest, read_manifest
 from models.errors import ConfigurationError
 from models.vocabulary import Category
 
-LINEAR = SHIPPED.with_name("linear-2026.11.4")
+LINEAR = SHIPPED.with_name("linear-2026.11.5")
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_the_shipped_bundle_is_what_its_manifest_says() -> None:
     manifest = read_manifest(SHIPPED)
 
     assert isinstance(manifest, CascadeManifest)
-    assert load_bundle().name == manifest.name == "cascade-2026.11.3"
+    assert load_bundle().name == manifest.name == "cascade-2026.11.4"
     assert manifest.first.name == load_bundle(LINEAR).name == LINEAR.name
     assert {source.licence for source in manifest.sources}
 

@@ -175,7 +175,7 @@ def test_no_shipped_recipe_reads_a_suite_or_a_set_that_only_judges() -> None:
 
 
 def test_the_shipped_recipe_of_the_linear_bundle_can_be_read() -> None:
-    assert read_recipe("linear")[0].name == "linear-2026.11.4"
+    assert read_recipe("linear")[0].name == "linear-2026.11.5"
 
 
 def test_the_platt_line_finds_the_line_that_made_the_labels() -> None:
