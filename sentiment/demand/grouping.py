@@ -387,6 +387,7 @@ def recount(
     by_hand = frozenset({demand.id} if vouched else ())
     frame = Frame(nodes, thresholds(session), settings.minimum_authors, vouched=by_hand)
     _settle(session, demand, frame, now)
+    demand.version += 1
 
 
 def _refresh(
@@ -413,13 +414,21 @@ def _refresh(
             session.execute(delete(DemandFact).where(col(DemandFact.demand_id) == demand.id))
             session.delete(demand)
             continue
-        before = demand.state
+        before, shown = demand.state, _shown(demand)
         _settle(session, demand, frame, now)
+        # Runs come every few seconds: one that changed nothing must not refuse what an officer decides meanwhile.
+        if demand.id in touched or _shown(demand) != shown:
+            demand.version += 1
         if demand.state is not before:
             proposed += [demand.id] if demand.state is DemandState.PROPOSED else []
             fell_back += demand.state is DemandState.GATHERING
     session.flush()
     return proposed, fell_back
+
+
+def _shown(demand: Demand) -> tuple[object, ...]:
+    """Return what an officer sees of a demand beside its posts."""
+    return (demand.state, demand.title, demand.terms, demand.domain, demand.place, *counted(demand))
 
 
 def _open(session: Session, concerned: Collection[str] | None) -> list[Demand]:
@@ -437,7 +446,6 @@ def _open(session: Session, concerned: Collection[str] | None) -> list[Demand]:
 def _settle(session: Session, demand: Demand, frame: Frame, now: datetime) -> None:
     """Bring one demand's row up to its posts, and its state to its people."""
     needed = describe(session, demand, frame)
-    demand.version += 1
     demand.recount_due = False
     demand.cohesion = frame.cohesion.get(demand.id, demand.cohesion)
     if demand.state is DemandState.GATHERING and demand.authors >= needed and _coheres(demand, frame):

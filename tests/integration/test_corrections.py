@@ -198,6 +198,25 @@ def test_an_act_is_taken_back_for_half_a_minute_or_until_the_next_run(forum: Dat
             undoing.undo(session, third.id, hand(later))
 
 
+def test_a_run_that_changes_nothing_refuses_no_act(forum: Database, now: datetime) -> None:
+    posts = voiced(forum, now, 12)
+    run(forum, now)
+    with forum.transaction() as session:
+        demand = proposed(session)[0].id
+        done = corrections.reject(session, demand, posts[:1], hand(now + timedelta(seconds=1)))
+        undoing.undo(session, done.id, hand(now + timedelta(seconds=2)))
+        seen = session.get_one(Demand, demand).version
+
+    run(forum, now + timedelta(seconds=5))
+
+    with forum.transaction() as session:
+        act = corrections.reject(session, demand, posts[:1], hand(now + timedelta(seconds=6), version=seen))
+        assert act.kind is CorrectionKind.REJECT
+    more(forum, now + timedelta(minutes=1), range(2))
+    with forum.transaction() as session, pytest.raises(StaleVersion):
+        corrections.reject(session, demand, posts[1:2], hand(now + timedelta(minutes=2), version=seen))
+
+
 def test_an_act_while_a_run_groups_is_not_written_over(
     forum: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,9 +134,10 @@ def test_a_refused_row_is_told_as_elsewhere_and_without_its_values(database: Dat
     assert left == [("1",)]
 
 
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
 def test_a_connection_that_was_lost_is_not_used_again(database: Database) -> None:
-    if database.is_sqlite:
-        pytest.skip("nothing can be lost on the way to a file")
     number = Prepared(sa.select(sa.func.pg_backend_pid()))
     with database.looking() as connection:
         ((pid,),) = number.rows(connection, {})
