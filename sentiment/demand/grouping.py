@@ -416,7 +416,7 @@ def _refresh(
             continue
         before, shown = demand.state, _shown(demand)
         _settle(session, demand, frame, now)
-        # Runs come every few seconds: one that changed nothing must not refuse what an officer decides meanwhile.
+        # Runs come every few seconds; one that changed nothing must not refuse what an officer decides.
         if demand.id in touched or _shown(demand) != shown:
             demand.version += 1
         if demand.state is not before:
